@@ -1,0 +1,125 @@
+//! Looks over a whole store: engine, parent hashes, gaps, and a digest of every row.
+
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
+use chain_metadata::{BlockNumber, H256};
+
+use crate::store::engine::Range;
+use crate::store::tables::ALL;
+use crate::store::{Store, StoreError};
+
+/// Why a store did not pass.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A block inside the range is not there.
+    #[error(
+        "block {0} is missing between the first and the last block: index again from a new --data-dir"
+    )]
+    Missing(BlockNumber),
+    /// A block does not continue the one before.
+    #[error("block {number} has parent {parent}, but block {} has hash {before}", number - 1)]
+    Parent {
+        /// Block.
+        number: BlockNumber,
+        /// Its parent hash.
+        parent: H256,
+        /// Hash of the block before it.
+        before: H256,
+    },
+    /// A block's rows contradict each other.
+    #[error("block {number}: {what}")]
+    Block {
+        /// Block.
+        number: BlockNumber,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// First block.
+    pub first: BlockNumber,
+    /// Last block.
+    pub last: BlockNumber,
+    /// Rows and bytes (keys and values) of each table.
+    pub tables: Vec<(&'static str, u64, u64)>,
+    /// blake2-256 over every key and value of every table, in order: equal for
+    /// two stores exactly when their content is equal.
+    pub digest: H256,
+}
+
+/// Checks everything; reads the whole store once.
+pub fn check(store: &Store) -> Result<Report, CheckError> {
+    let tip = store.checkpoint()?.ok_or(StoreError::Empty)?;
+    let mut before: Option<[u8; 32]> = None;
+    for number in tip.first..=tip.last {
+        let block = store.block(number)?.ok_or(CheckError::Missing(number))?;
+        let wrong = |what: String| CheckError::Block { number, what };
+        let parent = block
+            .header
+            .first_chunk::<32>()
+            .ok_or_else(|| wrong("its header is shorter than a hash".into()))?;
+        if let Some(before) = before
+            && *parent != before
+        {
+            return Err(CheckError::Parent {
+                number,
+                parent: H256(*parent),
+                before: H256(before),
+            });
+        }
+        if number > 0 && chain_metadata::blake2_256(&block.header).0 != block.hash {
+            return Err(wrong("its header does not hash to its hash".into()));
+        }
+        if store.block_number(&H256(block.hash))? != Some(number) {
+            return Err(wrong("its hash does not lead back to it".into()));
+        }
+        let body = store
+            .body(number)?
+            .ok_or_else(|| wrong("its body is missing".into()))?;
+        if u32::try_from(body.len()) != Ok(block.extrinsics) {
+            return Err(wrong(format!(
+                "{} extrinsics are stored, its row says {}",
+                body.len(),
+                block.extrinsics
+            )));
+        }
+        if store.events(number)?.is_none() {
+            return Err(wrong("its events are missing".into()));
+        }
+        before = Some(block.hash);
+    }
+    if before != Some(tip.hash) {
+        return Err(CheckError::Block {
+            number: tip.last,
+            what: "the checkpoint names another hash".into(),
+        });
+    }
+    let mut hasher = Blake2b::<U32>::new();
+    let mut tables = Vec::new();
+    for table in ALL {
+        let (mut rows, mut bytes) = (0, 0);
+        for row in store.engine().scan(Range::prefix(&table.key(&[]))) {
+            let (key, value) = row.map_err(StoreError::from)?;
+            for part in [&key, &value] {
+                let len = u64::try_from(part.len()).unwrap_or(u64::MAX);
+                hasher.update(len.to_le_bytes());
+                hasher.update(part);
+                bytes += len;
+            }
+            rows += 1;
+        }
+        tables.push((table.name(), rows, bytes));
+    }
+    Ok(Report {
+        first: tip.first,
+        last: tip.last,
+        tables,
+        digest: H256(hasher.finalize().into()),
+    })
+}

@@ -1,0 +1,180 @@
+//! The manifest: every storage item that is kept, and when it is read again.
+//!
+//! Only names and numbers stand here. Hashers, key types and value types come
+//! from the metadata of the block's runtime: [`Layout`] binds the manifest to
+//! one runtime and says for each item whether the runtime has it in the shape
+//! that its [`Scope`] needs.
+
+mod manifest;
+
+use std::sync::Arc;
+
+use chain_metadata::{H256, Metadata, SpecVersion, StorageEntry, skip_type};
+
+pub use manifest::MANIFEST;
+
+/// What an item is keyed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One value.
+    Global,
+    /// By netuid.
+    Subnet,
+    /// By storage index (`mechanism * 4096 + netuid`; the netuid in runtimes without mechanisms).
+    Mech,
+    /// By netuid and uid.
+    SubnetUid,
+    /// By storage index and uid.
+    MechUid,
+    /// By netuid and hotkey.
+    SubnetAccount,
+    /// By hotkey.
+    Account,
+}
+
+/// When an item is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// In every block: it changes without an event.
+    EveryBlock,
+    /// When an event or a call may have changed it.
+    Touched,
+    /// As `Touched`, and in every block in which an epoch of its subnet ran.
+    Epoch,
+}
+
+/// A line of the manifest.
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    /// Its number in state keys; never used again for another item.
+    pub id: u16,
+    /// Storage item of pallet `SubtensorModule`.
+    pub entry: &'static str,
+    /// What it is keyed by.
+    pub scope: Scope,
+    /// When it is read again.
+    pub refresh: Refresh,
+}
+
+/// Pallet of all items.
+pub const PALLET: &str = "SubtensorModule";
+
+/// The line of an entry; `None` when it is not kept.
+pub fn item(entry: &str) -> Option<&'static Item> {
+    MANIFEST.iter().find(|i| i.entry == entry)
+}
+
+/// How an item stands in one runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It is there, keyed as its scope needs.
+    Same,
+    /// It is there, but keyed otherwise: it is not read.
+    ShapeChanged,
+    /// The runtime does not have it.
+    Gone,
+}
+
+/// The manifest bound to one runtime.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The runtime.
+    pub spec: SpecVersion,
+    /// Its metadata.
+    pub metadata: Arc<Metadata>,
+    /// blake2-256 of the metadata bytes.
+    pub metadata_hash: H256,
+    /// The metadata bytes, to be stored.
+    pub metadata_bytes: Arc<Vec<u8>>,
+    /// Entry of each manifest line, by position.
+    entries: Arc<Vec<Option<StorageEntry>>>,
+}
+
+/// Bytes of a key part of each scope.
+fn key_parts(scope: Scope) -> &'static [usize] {
+    match scope {
+        Scope::Global => &[],
+        Scope::Subnet | Scope::Mech => &[2],
+        Scope::SubnetUid | Scope::MechUid => &[2, 2],
+        Scope::SubnetAccount => &[2, 32],
+        Scope::Account => &[32],
+    }
+}
+
+/// How `item` stands in a runtime.
+pub fn fit(metadata: &Metadata, item: &Item) -> Fit {
+    let Some(entry) = metadata.storage(PALLET, item.entry) else {
+        return Fit::Gone;
+    };
+    let wanted = key_parts(item.scope);
+    let same = entry.keys.len() == wanted.len()
+        && entry.hashers.len() == wanted.len()
+        && entry.keys.iter().zip(wanted).all(|(ty, len)| {
+            // By shape: whatever it is called, it must take this many bytes.
+            let zeros = [0_u8; 64];
+            let mut input = &zeros[..];
+            skip_type(metadata.types(), *ty, &mut input).is_ok() && input.len() == 64 - len
+        })
+        && entry.hashers.iter().all(|h| h.hash_len() + 32 <= 64);
+    if same { Fit::Same } else { Fit::ShapeChanged }
+}
+
+impl Layout {
+    /// Binds the manifest to a runtime's metadata.
+    pub fn new(spec: SpecVersion, metadata: Arc<Metadata>, bytes: Arc<Vec<u8>>) -> Layout {
+        let entries = MANIFEST
+            .iter()
+            .map(|item| match fit(&metadata, item) {
+                Fit::Same => metadata.storage(PALLET, item.entry).cloned(),
+                Fit::Gone => None,
+                Fit::ShapeChanged => {
+                    tracing::warn!(
+                        spec,
+                        entry = item.entry,
+                        "this runtime keys the item otherwise; it is not read"
+                    );
+                    metrics::counter!("indexer_items_changed_total", "entry" => item.entry)
+                        .increment(1);
+                    None
+                }
+            })
+            .collect();
+        Layout {
+            spec,
+            metadata,
+            metadata_hash: chain_metadata::blake2_256(&bytes),
+            metadata_bytes: bytes,
+            entries: Arc::new(entries),
+        }
+    }
+
+    /// The runtime's entry for the manifest line at `position`; `None` when this
+    /// runtime has no such item.
+    pub fn entry(&self, position: usize) -> Option<&StorageEntry> {
+        self.entries.get(position)?.as_ref()
+    }
+
+    /// The manifest line and the runtime's entry by name.
+    pub fn find(&self, name: &str) -> Option<(&'static Item, &StorageEntry)> {
+        let position = MANIFEST.iter().position(|i| i.entry == name)?;
+        Some((&MANIFEST[position], self.entry(position)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique() {
+        let mut ids: Vec<_> = MANIFEST.iter().map(|i| i.id).collect();
+        let mut names: Vec<_> = MANIFEST.iter().map(|i| i.entry).collect();
+        ids.sort_unstable();
+        names.sort_unstable();
+        assert!(ids.windows(2).all(|w| w[0] != w[1]), "an id stands twice");
+        assert!(
+            names.windows(2).all(|w| w[0] != w[1]),
+            "a name stands twice"
+        );
+    }
+}

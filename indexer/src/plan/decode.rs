@@ -1,0 +1,141 @@
+//! Decodes the blocks of a window side by side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chain_metadata::{
+    Extrinsic, H256, Phase, SpecVersion, blake2_256, decode_events, decode_extrinsic, nested_calls,
+};
+use rayon::prelude::*;
+
+use crate::IndexError;
+use crate::items::Layout;
+use crate::plan::system_keys;
+use crate::source::{Bytes, RawBlock};
+use crate::touch::Touched;
+
+/// What the bytes of a block say.
+#[derive(Debug, Clone, Default)]
+pub struct Decoded {
+    /// What it may have changed.
+    pub touched: Touched,
+    /// Raw `System.Events`; empty when nothing is stored.
+    pub events: Bytes,
+    /// Number of events.
+    pub event_count: u32,
+    /// Hash of every extrinsic.
+    pub extrinsic_hashes: Vec<H256>,
+    /// `Timestamp.Now`, milliseconds.
+    pub timestamp_ms: Option<u64>,
+}
+
+/// Decodes a window on the rayon pool; stops before the first block that does
+/// not decode.
+pub(super) async fn window(
+    raws: &[RawBlock],
+    layouts: &[(Arc<Layout>, Option<SpecVersion>)],
+    fetched: &[HashMap<Bytes, Option<Bytes>>],
+) -> (Vec<Decoded>, Option<IndexError>) {
+    let jobs: Vec<_> = raws
+        .iter()
+        .zip(layouts)
+        .zip(fetched)
+        .map(|((raw, (layout, _)), values)| {
+            let [events, _, now] = system_keys(&layout.metadata);
+            let value = |key: &Bytes| values.get(key).cloned().flatten();
+            (
+                raw.number,
+                raw.hash,
+                raw.header.clone(),
+                raw.extrinsics.clone(),
+                value(&events).unwrap_or_default(),
+                value(&now),
+                layout.clone(),
+            )
+        })
+        .collect();
+    let (done, results) = tokio::sync::oneshot::channel();
+    rayon::spawn(move || {
+        let decoded: Vec<_> = jobs
+            .into_par_iter()
+            .map(|(number, hash, header, extrinsics, events, now, layout)| {
+                // Block 0 is what the network was agreed on; its hash is its name.
+                if number > 0 && blake2_256(&header) != hash {
+                    return Err(IndexError::NotTheBlock {
+                        block: number,
+                        hash,
+                        what: format!("its header hashes to {}", blake2_256(&header)),
+                    });
+                }
+                block(number, &extrinsics, events, now.as_deref(), &layout)
+            })
+            .collect();
+        let _ = done.send(decoded);
+    });
+    let Ok(results) = results.await else {
+        return (Vec::new(), Some(IndexError::Thread("decode")));
+    };
+    let mut decoded = Vec::with_capacity(results.len());
+    for result in results {
+        match result {
+            Ok(block) => decoded.push(block),
+            Err(e) => return (decoded, Some(e)),
+        }
+    }
+    (decoded, None)
+}
+
+fn block(
+    number: u32,
+    extrinsics: &[Bytes],
+    events: Bytes,
+    now: Option<&[u8]>,
+    layout: &Layout,
+) -> Result<Decoded, IndexError> {
+    let metadata = &layout.metadata;
+    let broken = |e: chain_metadata::DecodeError| IndexError::Decode {
+        block: number,
+        spec: layout.spec,
+        what: e.to_string(),
+    };
+    let list = if events.is_empty() {
+        Vec::new()
+    } else {
+        decode_events(metadata, &events).map_err(broken)?
+    };
+    let mut touched = Touched::default();
+    for event in &list {
+        touched.event(event);
+    }
+    let mut hashes = Vec::with_capacity(extrinsics.len());
+    for (index, raw) in (0_u32..).zip(extrinsics) {
+        let mut extrinsic: Extrinsic = decode_extrinsic(metadata, raw).map_err(|mut e| {
+            e.entry = format!("{} (extrinsic {index})", e.entry);
+            broken(e)
+        })?;
+        extrinsic.index = index;
+        hashes.push(extrinsic.hash);
+        let its_events: Vec<_> = list
+            .iter()
+            .filter(|e| e.phase == Phase::ApplyExtrinsic(index))
+            .collect();
+        let signer = extrinsic.signer();
+        for nested in nested_calls(metadata, &extrinsic, &its_events) {
+            touched.call(&nested.call, signer);
+        }
+    }
+    let timestamp_ms = match (now, metadata.storage("Timestamp", "Now")) {
+        (Some(bytes), Some(entry)) => entry
+            .decode_value(metadata.types(), bytes)
+            .map_err(broken)?
+            .as_u64(),
+        _ => None,
+    };
+    Ok(Decoded {
+        touched,
+        event_count: u32::try_from(list.len()).unwrap_or(u32::MAX),
+        events,
+        extrinsic_hashes: hashes,
+        timestamp_ms,
+    })
+}

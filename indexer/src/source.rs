@@ -1,0 +1,162 @@
+//! The port to the chain: raw bytes at a block hash, nothing decoded.
+//!
+//! Two adapters: [`rpc::RpcSource`] asks subtensor nodes, and
+//! [`recording::RecordingSource`] plays a recorded chain without a socket.
+
+pub mod recording;
+pub mod rpc;
+
+use std::future::Future;
+
+use chain_metadata::{BlockNumber, H256, SpecVersion};
+
+/// A storage key or value as the chain has it.
+pub type Bytes = Vec<u8>;
+
+/// Storage keys wanted at the end of one block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// The block.
+    pub at: H256,
+    /// Full storage keys.
+    pub keys: Vec<Bytes>,
+}
+
+/// A block as the node gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawBlock {
+    /// Number asked for.
+    pub number: BlockNumber,
+    /// Hash it was asked by.
+    pub hash: H256,
+    /// SCALE-encoded header.
+    pub header: Bytes,
+    /// Parent hash from the header.
+    pub parent: H256,
+    /// Raw extrinsics with their length prefix, in order.
+    pub extrinsics: Vec<Bytes>,
+    /// Values of the keys wanted with it, in the same order; `None` is "nothing stored".
+    pub values: Vec<Option<Bytes>>,
+}
+
+/// A runtime as the node names it, with its metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRuntime {
+    /// `specVersion`.
+    pub spec: SpecVersion,
+    /// Metadata bytes.
+    pub metadata: Bytes,
+}
+
+/// Why the chain could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SourceError {
+    /// A `--url` that cannot be used.
+    #[error("{url} is not a node address: {why}; give ws://host:port or wss://host")]
+    Url {
+        /// As given.
+        url: String,
+        /// Reason.
+        why: String,
+    },
+    /// No endpoint answers.
+    #[error("no node answers ({tried}): check the address and that the node is running")]
+    Unreachable {
+        /// Endpoints and their last errors.
+        tried: String,
+    },
+    /// An endpoint serves another chain.
+    #[error(
+        "{url} serves the chain with genesis {found}, expected {expected}: it is another network; remove this --url"
+    )]
+    Genesis {
+        /// Endpoint.
+        url: String,
+        /// Genesis it serves.
+        found: H256,
+        /// Genesis wanted.
+        expected: H256,
+    },
+    /// A block below the finalized head that no endpoint has.
+    #[error(
+        "no endpoint gives block {number} although it is finalized ({why}): the nodes lag behind or have pruned it; use an archive node or start later with --from"
+    )]
+    Missing {
+        /// Block.
+        number: BlockNumber,
+        /// What was answered.
+        why: String,
+    },
+    /// State that the node has thrown away.
+    #[error(
+        "the state of block {at} is not kept by the node ({why}): use an archive node, or start later with --from"
+    )]
+    Pruned {
+        /// Block hash.
+        at: String,
+        /// What was answered.
+        why: String,
+    },
+    /// An answer that breaks the protocol.
+    #[error("{url}: the answer to {method} cannot be used: {why}")]
+    Answer {
+        /// Endpoint.
+        url: String,
+        /// JSON-RPC method.
+        method: String,
+        /// Reason.
+        why: String,
+    },
+    /// A recording that cannot be played.
+    #[error("{0}")]
+    Recording(String),
+}
+
+/// Where blocks come from.
+///
+/// Every method retries and changes endpoints by itself; an error is final.
+pub trait ChainSource: Send + Sync + 'static {
+    /// Hash of block 0.
+    fn genesis(&self) -> impl Future<Output = Result<H256, SourceError>> + Send;
+
+    /// Height of the finalized head at the moment.
+    fn finalized(&self) -> impl Future<Output = Result<BlockNumber, SourceError>> + Send;
+
+    /// Waits until the finalized head is above `height`; returns its height.
+    fn finalized_above(
+        &self,
+        height: BlockNumber,
+    ) -> impl Future<Output = Result<BlockNumber, SourceError>> + Send;
+
+    /// Hashes of finalized blocks.
+    fn hashes(
+        &self,
+        numbers: &[BlockNumber],
+    ) -> impl Future<Output = Result<Vec<H256>, SourceError>> + Send;
+
+    /// Blocks with the values of the keys wanted at each.
+    fn blocks(
+        &self,
+        numbers: &[BlockNumber],
+        want: &[Want],
+    ) -> impl Future<Output = Result<Vec<RawBlock>, SourceError>> + Send;
+
+    /// Values of storage keys, block by block.
+    fn storage(
+        &self,
+        want: &[Want],
+    ) -> impl Future<Output = Result<Vec<Vec<Option<Bytes>>>, SourceError>> + Send;
+
+    /// All storage keys under `prefix` at a block, in order.
+    fn keys(
+        &self,
+        at: H256,
+        prefix: &[u8],
+    ) -> impl Future<Output = Result<Vec<Bytes>, SourceError>> + Send;
+
+    /// The runtime in the *state* of a block: the one that executes its child.
+    fn runtime(&self, at: H256) -> impl Future<Output = Result<RawRuntime, SourceError>> + Send;
+
+    /// Spec version in the state of a block, without its metadata.
+    fn spec(&self, at: H256) -> impl Future<Output = Result<SpecVersion, SourceError>> + Send;
+}

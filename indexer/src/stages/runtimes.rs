@@ -1,0 +1,27 @@
+//! Runtimes, with their metadata kept once by its hash.
+
+use parity_scale_codec::Encode;
+
+use super::Tip;
+use crate::plan::Prepared;
+use crate::store::tables::{self, Table};
+use crate::store::{Batch, RuntimeRow};
+
+/// Rows of tables runtime and metadata, at the first block of a runtime.
+pub fn rows(tip: &Tip, block: &Prepared, batch: &mut Batch) {
+    let layout = &block.layout;
+    if tip.checkpoint.is_some_and(|c| c.spec == layout.spec) {
+        return;
+    }
+    let row = RuntimeRow {
+        first_block: block.raw.number,
+        metadata_hash: layout.metadata_hash.0,
+        metadata_version: layout.metadata.version(),
+        metadata_len: u32::try_from(layout.metadata_bytes.len()).unwrap_or(u32::MAX),
+    };
+    batch.put(Table::Runtime.key(&layout.spec.to_be_bytes()), row.encode());
+    batch.put(
+        Table::Metadata.key(&layout.metadata_hash.0),
+        tables::pack(&layout.metadata_bytes),
+    );
+}

@@ -1,0 +1,177 @@
+//! The store: typed tables over a byte engine, with history.
+//!
+//! Rows are only ever added by [`Store::commit`], one [`Batch`] a block, the
+//! checkpoint inside. Chain state is kept as changes: a row per storage key and
+//! block at which its value changed, found again as "the last row at or before
+//! block N".
+
+pub mod conformance;
+pub mod engine;
+pub mod read;
+pub mod tables;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use chain_metadata::{BlockNumber, H256, Metadata, SpecVersion};
+
+pub use engine::{Batch, Engine, EngineError};
+pub use read::{BlockRow, Checkpoint, RuntimeRow};
+
+use crate::items::Layout;
+use tables::{FORMAT_VERSION, Table, meta};
+
+/// Why the store refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The engine below failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The folder was written by another format.
+    #[error(
+        "the store has format {found}, this program reads and writes format {expected}: move the folder away and index again, or use the matching release"
+    )]
+    Format {
+        /// Format found on disk.
+        found: u32,
+        /// Format of this program.
+        expected: u32,
+    },
+    /// The folder belongs to another chain.
+    #[error(
+        "the store holds the chain with genesis {stored}, the node serves genesis {offered}: give another --data-dir or another node"
+    )]
+    Genesis {
+        /// Genesis hash in the store.
+        stored: H256,
+        /// Genesis hash of the node.
+        offered: H256,
+    },
+    /// A row does not have the bytes its table promises.
+    #[error(
+        "table {table}, key 0x{key}: {what}: the store is damaged, move the folder away and index again"
+    )]
+    Row {
+        /// Table name.
+        table: &'static str,
+        /// Key in hex.
+        key: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The store holds no chain yet.
+    #[error(
+        "the store is empty: run `yumascope index` or `yumascope run` with this --data-dir first"
+    )]
+    Empty,
+    /// Metadata of a stored runtime cannot be read.
+    #[error("stored metadata of spec {spec}: {what}")]
+    Metadata {
+        /// Spec version.
+        spec: SpecVersion,
+        /// Cause.
+        what: String,
+    },
+}
+
+/// The tables of one chain over one engine; cheap to clone, safe to share.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<dyn Engine>,
+    layouts: Arc<RwLock<HashMap<SpecVersion, Arc<Layout>>>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+impl Store {
+    /// Opens a store over `engine`; writes the format version into an empty one.
+    pub fn open(engine: Arc<dyn Engine>) -> Result<Store, StoreError> {
+        match engine.get(&Table::Meta.key(meta::FORMAT))? {
+            Some(bytes) => {
+                let found = read::u32_row(Table::Meta, meta::FORMAT, &bytes)?;
+                if found != FORMAT_VERSION {
+                    return Err(StoreError::Format {
+                        found,
+                        expected: FORMAT_VERSION,
+                    });
+                }
+            }
+            None => {
+                let mut batch = Batch::default();
+                batch.put(
+                    Table::Meta.key(meta::FORMAT),
+                    FORMAT_VERSION.to_be_bytes().to_vec(),
+                );
+                engine.commit(vec![batch])?;
+            }
+        }
+        Ok(Store {
+            engine,
+            layouts: Arc::default(),
+        })
+    }
+
+    /// Opens the sled store in `dir`, creating it if `create` is set.
+    pub fn open_sled(dir: &Path, create: bool, cache_bytes: u64) -> Result<Store, StoreError> {
+        let engine = engine::sled::SledEngine::open(dir, create, cache_bytes)?;
+        Store::open(Arc::new(engine))
+    }
+
+    /// A store in memory, for tests and for one-off computations.
+    pub fn in_memory() -> Result<Store, StoreError> {
+        Store::open(Arc::new(engine::memory::MemoryEngine::default()))
+    }
+
+    /// The engine below.
+    pub fn engine(&self) -> &dyn Engine {
+        self.engine.as_ref()
+    }
+
+    /// Commits block batches in order; each is atomic, all are durable on return.
+    pub fn commit(&self, batches: Vec<Batch>) -> Result<(), StoreError> {
+        Ok(self.engine.commit(batches)?)
+    }
+
+    /// Refuses a node of another chain; remembers the genesis of the first one.
+    pub fn bind_genesis(&self, offered: H256) -> Result<(), StoreError> {
+        match self.genesis()? {
+            Some(stored) if stored == offered => Ok(()),
+            Some(stored) => Err(StoreError::Genesis { stored, offered }),
+            None => {
+                let mut batch = Batch::default();
+                batch.put(Table::Meta.key(meta::GENESIS), offered.0.to_vec());
+                self.commit(vec![batch])
+            }
+        }
+    }
+
+    /// The manifest bound to a stored runtime, parsed once and kept.
+    pub fn layout(&self, spec: SpecVersion) -> Result<Arc<Layout>, StoreError> {
+        if let Some(found) = self.layouts.read().ok().and_then(|m| m.get(&spec).cloned()) {
+            return Ok(found);
+        }
+        let broken = |what: String| StoreError::Metadata { spec, what };
+        let row = self
+            .runtime(spec)?
+            .ok_or_else(|| broken("no such runtime in the store".into()))?;
+        let bytes = self
+            .metadata_bytes(&row.metadata_hash)?
+            .ok_or_else(|| broken("its bytes are missing".into()))?;
+        let metadata = Metadata::from_bytes(&bytes).map_err(|e| broken(e.to_string()))?;
+        let layout = Arc::new(Layout::new(spec, Arc::new(metadata), Arc::new(bytes)));
+        if let Ok(mut cache) = self.layouts.write() {
+            cache.insert(spec, layout.clone());
+        }
+        Ok(layout)
+    }
+
+    /// Height of the last committed block, if any.
+    pub fn last(&self) -> Result<Option<BlockNumber>, StoreError> {
+        Ok(self.checkpoint()?.map(|c| c.last))
+    }
+}

@@ -1,0 +1,301 @@
+//! Typed rows and the reads over them.
+
+use chain_metadata::{BlockNumber, H256, SpecVersion};
+use parity_scale_codec::{Decode, DecodeAll, Encode};
+
+use super::engine::Range;
+use super::tables::{self, Table, meta};
+use super::{Store, StoreError};
+
+/// A block as the chain has it, without its body.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct BlockRow {
+    /// Hash of the header, blake2-256.
+    pub hash: [u8; 32],
+    /// The SCALE-encoded header.
+    pub header: Vec<u8>,
+    /// Spec version of the runtime that executed the block: that of its parent's state.
+    pub spec: u32,
+    /// `Timestamp.Now` at the block in milliseconds; `None` where nothing is stored.
+    pub timestamp_ms: Option<u64>,
+    /// Number of extrinsics.
+    pub extrinsics: u32,
+    /// Number of events.
+    pub events: u32,
+}
+
+/// What is indexed: all blocks from `first` to `last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Checkpoint {
+    /// First block in the store.
+    pub first: u32,
+    /// Last block in the store.
+    pub last: u32,
+    /// Hash of the last block.
+    pub hash: [u8; 32],
+    /// Spec version that executed the last block.
+    pub spec: u32,
+    /// Spec version in `System.LastRuntimeUpgrade` at the last block; where it
+    /// changes, migrations have run.
+    pub upgraded_to: Option<u32>,
+}
+
+/// A runtime seen by the index.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RuntimeRow {
+    /// First stored block that it executed.
+    pub first_block: u32,
+    /// blake2-256 of its metadata bytes.
+    pub metadata_hash: [u8; 32],
+    /// Version of the metadata format: 14, 15 or 16.
+    pub metadata_version: u8,
+    /// Length of the metadata in bytes.
+    pub metadata_len: u32,
+}
+
+/// A value of the chain's state as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRow {
+    /// Block whose end state first had this value (or the first stored block).
+    pub changed_at: BlockNumber,
+    /// The raw SCALE bytes; `None` when the key was removed.
+    pub value: Option<Vec<u8>>,
+}
+
+pub(super) fn u32_row(table: Table, key: &[u8], bytes: &[u8]) -> Result<u32, StoreError> {
+    let fixed = <[u8; 4]>::try_from(bytes)
+        .map_err(|_| row_error(table, key, format!("{} bytes, expected 4", bytes.len())))?;
+    Ok(u32::from_be_bytes(fixed))
+}
+
+fn row_error(table: Table, key: &[u8], what: impl Into<String>) -> StoreError {
+    StoreError::Row {
+        table: table.name(),
+        key: hex::encode(key),
+        what: what.into(),
+    }
+}
+
+fn scale_row<T: Decode>(table: Table, key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
+    T::decode_all(&mut &bytes[..]).map_err(|e| row_error(table, key, e.to_string()))
+}
+
+fn unpacked(table: Table, key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    tables::unpack(bytes).ok_or_else(|| row_error(table, key, "cannot be unpacked"))
+}
+
+fn state_value(key: &[u8], bytes: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    match bytes.split_first() {
+        Some((0, [])) => Ok(None),
+        Some((1, rest)) => unpacked(Table::State, key, rest).map(Some),
+        _ => Err(row_error(Table::State, key, "neither absent nor a value")),
+    }
+}
+
+/// Bytes of a state row.
+pub(crate) fn state_row_bytes(value: Option<&[u8]>) -> Vec<u8> {
+    match value {
+        None => vec![0],
+        Some(value) => {
+            let mut out = vec![1];
+            out.extend(tables::pack(value));
+            out
+        }
+    }
+}
+
+impl Store {
+    fn scale<T: Decode>(&self, table: Table, rest: &[u8]) -> Result<Option<T>, StoreError> {
+        match self.engine().get(&table.key(rest))? {
+            Some(bytes) => scale_row(table, rest, &bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What is indexed; `None` for an empty store.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        self.scale(Table::Meta, meta::CHECKPOINT)
+    }
+
+    /// Genesis hash of the stored chain.
+    pub fn genesis(&self) -> Result<Option<H256>, StoreError> {
+        let Some(bytes) = self.engine().get(&Table::Meta.key(meta::GENESIS))? else {
+            return Ok(None);
+        };
+        let hash = <[u8; 32]>::try_from(bytes.as_slice())
+            .map_err(|_| row_error(Table::Meta, meta::GENESIS, "not 32 bytes"))?;
+        Ok(Some(H256(hash)))
+    }
+
+    /// The block at `number`.
+    pub fn block(&self, number: BlockNumber) -> Result<Option<BlockRow>, StoreError> {
+        self.scale(Table::Block, &number.to_be_bytes())
+    }
+
+    /// The number of the block with `hash`.
+    pub fn block_number(&self, hash: &H256) -> Result<Option<BlockNumber>, StoreError> {
+        match self.engine().get(&Table::Hash.key(&hash.0))? {
+            Some(bytes) => u32_row(Table::Hash, &hash.0, &bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Raw extrinsics of a block, in order.
+    pub fn body(&self, number: BlockNumber) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        let key = number.to_be_bytes();
+        let Some(bytes) = self.engine().get(&Table::Body.key(&key))? else {
+            return Ok(None);
+        };
+        let bytes = unpacked(Table::Body, &key, &bytes)?;
+        scale_row(Table::Body, &key, &bytes).map(Some)
+    }
+
+    /// Raw `System.Events` of a block; empty bytes where nothing was stored.
+    pub fn events(&self, number: BlockNumber) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = number.to_be_bytes();
+        let Some(bytes) = self.engine().get(&Table::Events.key(&key))? else {
+            return Ok(None);
+        };
+        unpacked(Table::Events, &key, &bytes).map(Some)
+    }
+
+    /// Where extrinsics whose hash begins with the first 16 bytes of `hash` are:
+    /// block and index. The caller compares the whole hash.
+    pub fn extrinsic_places(&self, hash: &H256) -> Result<Vec<(BlockNumber, u32)>, StoreError> {
+        let mut places = Vec::new();
+        for row in self
+            .engine()
+            .scan(Range::prefix(&Table::Extrinsic.key(&hash.0[..16])))
+        {
+            let (key, _) = row?;
+            let place = key
+                .get(17..)
+                .and_then(|rest| <[u8; 8]>::try_from(rest).ok())
+                .ok_or_else(|| row_error(Table::Extrinsic, &key, "key is not 25 bytes"))?;
+            let [a, b, c, d, e, f, g, h] = place;
+            places.push((
+                u32::from_be_bytes([a, b, c, d]),
+                u32::from_be_bytes([e, f, g, h]),
+            ));
+        }
+        Ok(places)
+    }
+
+    /// The runtime with this spec version.
+    pub fn runtime(&self, spec: SpecVersion) -> Result<Option<RuntimeRow>, StoreError> {
+        self.scale(Table::Runtime, &spec.to_be_bytes())
+    }
+
+    /// All runtimes by spec version.
+    pub fn runtimes(&self) -> Result<Vec<(SpecVersion, RuntimeRow)>, StoreError> {
+        let mut all = Vec::new();
+        for row in self.engine().scan(Range::prefix(&Table::Runtime.key(&[]))) {
+            let (key, value) = row?;
+            let spec = u32_row(Table::Runtime, &key, key.get(1..).unwrap_or_default())?;
+            all.push((spec, scale_row(Table::Runtime, &key, &value)?));
+        }
+        Ok(all)
+    }
+
+    /// Metadata bytes by their hash.
+    pub fn metadata_bytes(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.engine().get(&Table::Metadata.key(hash))? {
+            Some(bytes) => unpacked(Table::Metadata, hash, &bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The value of a storage key at the end of block `at`: the last row at or
+    /// before it. `None` when the store has never seen a value under the key.
+    ///
+    /// `item` is the manifest's number, `rest` the storage key after its first
+    /// 32 bytes.
+    pub fn state(
+        &self,
+        item: u16,
+        rest: &[u8],
+        at: BlockNumber,
+    ) -> Result<Option<StateRow>, StoreError> {
+        let prefix = tables::state_prefix(item, rest);
+        let mut range = Range::prefix(&prefix).reversed();
+        if let Some(next) = at.checked_add(1) {
+            let mut below = prefix.clone();
+            below.extend_from_slice(&next.to_be_bytes());
+            range.below = Some(below);
+        }
+        let Some(row) = self.engine().scan(range).next() else {
+            return Ok(None);
+        };
+        let (key, value) = row?;
+        Ok(Some(StateRow {
+            changed_at: block_of(&prefix, &key)?,
+            value: state_value(&key, &value)?,
+        }))
+    }
+
+    /// Every change of a storage key, oldest first.
+    pub fn state_changes(&self, item: u16, rest: &[u8]) -> Result<Vec<StateRow>, StoreError> {
+        let prefix = tables::state_prefix(item, rest);
+        self.engine()
+            .scan(Range::prefix(&prefix))
+            .map(|row| {
+                let (key, value) = row?;
+                Ok(StateRow {
+                    changed_at: block_of(&prefix, &key)?,
+                    value: state_value(&key, &value)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The keys (as in [`Store::state`]) of `item` that the store has ever seen.
+    pub fn state_keys(&self, item: u16) -> Result<Vec<Vec<u8>>, StoreError> {
+        let table = Table::State.key(&item.to_be_bytes());
+        let mut keys = Vec::new();
+        let mut from = table.clone();
+        loop {
+            let mut range = Range::prefix(&table);
+            range.from = from;
+            let Some(row) = self.engine().scan(range).next() else {
+                return Ok(keys);
+            };
+            let (key, _) = row?;
+            let rest = key
+                .len()
+                .checked_sub(4)
+                .and_then(|end| key.get(4..end))
+                .ok_or_else(|| row_error(Table::State, &key, "key is too short"))?;
+            // Jump over the history of this key.
+            let next = Range::prefix(&tables::state_prefix(item, rest)).below;
+            keys.push(rest.to_vec());
+            match next {
+                Some(next) => from = next,
+                None => return Ok(keys),
+            }
+        }
+    }
+
+    /// Blocks up to `at` in which an epoch of `netuid` ran, newest first, at most `max`.
+    pub fn epochs(
+        &self,
+        netuid: u16,
+        at: BlockNumber,
+        max: usize,
+    ) -> Result<Vec<BlockNumber>, StoreError> {
+        let prefix = Table::Epoch.key(&netuid.to_be_bytes());
+        let mut range = Range::prefix(&prefix).reversed();
+        if let Some(next) = at.checked_add(1) {
+            range.below = Some(tables::epoch_key(netuid, next));
+        }
+        self.engine()
+            .scan(range)
+            .take(max)
+            .map(|row| block_of(&prefix, &row?.0))
+            .collect()
+    }
+}
+
+fn block_of(prefix: &[u8], key: &[u8]) -> Result<BlockNumber, StoreError> {
+    let tail = key.get(prefix.len()..).unwrap_or_default();
+    u32_row(Table::State, key, tail)
+}

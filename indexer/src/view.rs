@@ -1,0 +1,299 @@
+//! The chain's state at a stored block, decoded with the runtime that executed it.
+//!
+//! Every function takes an [`At`]: a block and its runtime. A value is one of
+//! three things and never confused: the runtime has no such item, nothing is
+//! stored and the metadata's default holds, or a value is stored.
+
+mod bodies;
+
+use std::sync::Arc;
+
+use chain_metadata::{AccountId, BlockNumber, MechId, NetUid, Uid, Value, storage_index};
+
+use crate::items::{Layout, MANIFEST, Scope};
+use crate::store::{BlockRow, Store, StoreError};
+use crate::world::subnets_at;
+
+pub use bodies::{Body, events, extrinsics};
+
+/// A stored block and the runtime whose metadata its state is read with.
+#[derive(Debug, Clone)]
+pub struct At {
+    /// Its number.
+    pub number: BlockNumber,
+    /// Its row.
+    pub row: BlockRow,
+    /// The manifest bound to its runtime.
+    pub layout: Arc<Layout>,
+}
+
+/// What is at a storage key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Held {
+    /// The runtime has no such item.
+    Gone,
+    /// Nothing is stored; the metadata's default, if the item has one.
+    Default(Option<Value>),
+    /// A stored value and the block at whose end it first held.
+    Stored(Value, BlockNumber),
+}
+
+impl Held {
+    /// The value that a runtime reading the item would get.
+    pub fn value(self) -> Option<Value> {
+        match self {
+            Held::Gone => None,
+            Held::Default(value) => value,
+            Held::Stored(value, _) => Some(value),
+        }
+    }
+}
+
+/// The block at `number`, if it is stored.
+pub fn at(store: &Store, number: BlockNumber) -> Result<Option<At>, StoreError> {
+    let Some(row) = store.block(number)? else {
+        return Ok(None);
+    };
+    let layout = store.layout(row.spec)?;
+    Ok(Some(At {
+        number,
+        row,
+        layout,
+    }))
+}
+
+/// What is at an item's key; `keys` are SCALE-encoded key parts.
+pub fn held(store: &Store, at: &At, entry: &str, keys: &[&[u8]]) -> Result<Held, StoreError> {
+    let Some((line, entry)) = at.layout.find(entry) else {
+        return Ok(Held::Gone);
+    };
+    let key = entry.key_of_encoded(keys);
+    let types = at.layout.metadata.types();
+    let damaged = |e: chain_metadata::DecodeError| StoreError::Row {
+        table: "state",
+        key: hex::encode(&key),
+        what: e.in_spec(at.row.spec).at_block(at.number).to_string(),
+    };
+    let row = store.state(line.id, key.get(32..).unwrap_or_default(), at.number)?;
+    match row.and_then(|row| row.value.map(|value| (value, row.changed_at))) {
+        Some((bytes, changed_at)) => {
+            let value = entry.decode_value(types, &bytes).map_err(damaged)?;
+            Ok(Held::Stored(value, changed_at))
+        }
+        None => Ok(Held::Default(entry.default_value(types).map_err(damaged)?)),
+    }
+}
+
+fn read(store: &Store, at: &At, entry: &str, keys: &[&[u8]]) -> Result<Option<Value>, StoreError> {
+    Ok(held(store, at, entry, keys)?.value())
+}
+
+/// Netuids that exist, ascending.
+pub fn subnets(store: &Store, at: &At) -> Result<Vec<NetUid>, StoreError> {
+    let netuids = subnets_at(store, &at.layout, at.number)?;
+    Ok(netuids.into_iter().map(NetUid).collect())
+}
+
+/// Whether a subnet exists.
+pub fn exists(store: &Store, at: &At, netuid: NetUid) -> Result<bool, StoreError> {
+    let added = read(store, at, "NetworksAdded", &[&netuid.0.to_le_bytes()])?;
+    Ok(added.and_then(|v| v.as_bool()) == Some(true))
+}
+
+/// Every item of a subnet that the runtime has, in the order of the manifest.
+pub fn subnet_items(
+    store: &Store,
+    at: &At,
+    netuid: NetUid,
+) -> Result<Vec<(&'static str, Held)>, StoreError> {
+    let mut items = Vec::new();
+    for line in MANIFEST.iter().filter(|l| l.scope == Scope::Subnet) {
+        match held(store, at, line.entry, &[&netuid.0.to_le_bytes()])? {
+            Held::Gone => {}
+            found => items.push((line.entry, found)),
+        }
+    }
+    Ok(items)
+}
+
+/// A neuron at a block. `None` is "this runtime does not compute it", or, for
+/// vectors shorter than the subnet, "the chain has no entry for this uid".
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Neuron {
+    /// Position in the subnet.
+    pub uid: Uid,
+    /// `Keys`.
+    pub hotkey: AccountId,
+    /// `Owner` of the hotkey.
+    pub coldkey: Option<AccountId>,
+    /// `BlockAtRegistration`.
+    pub block_at_registration: Option<u64>,
+    /// `Axons`: the decoded structure.
+    pub axon: Option<Value>,
+    /// `Prometheus`: the decoded structure.
+    pub prometheus: Option<Value>,
+    /// `Active`.
+    pub active: Option<bool>,
+    /// `Rank`, of 65535.
+    pub rank: Option<u16>,
+    /// `Trust`, of 65535.
+    pub trust: Option<u16>,
+    /// `Consensus`, of 65535.
+    pub consensus: Option<u16>,
+    /// `Incentive` of the mechanism, of 65535.
+    pub incentive: Option<u16>,
+    /// `Dividends`, of 65535.
+    pub dividends: Option<u16>,
+    /// `Emission`, rao of the last epoch.
+    pub emission: Option<u64>,
+    /// `ValidatorTrust`, of 65535.
+    pub validator_trust: Option<u16>,
+    /// `ValidatorPermit`.
+    pub validator_permit: Option<bool>,
+    /// `StakeWeight`, of 65535.
+    pub stake_weight: Option<u16>,
+    /// `PruningScores`, of 65535.
+    pub pruning_score: Option<u16>,
+    /// `LastUpdate` of the mechanism, block.
+    pub last_update: Option<u64>,
+}
+
+/// All neurons of a subnet, by uid; `None` when it does not exist.
+pub fn metagraph(
+    store: &Store,
+    at: &At,
+    netuid: NetUid,
+    mechanism: MechId,
+) -> Result<Option<Vec<Neuron>>, StoreError> {
+    let Some(index) = index_of(store, at, netuid, mechanism)? else {
+        return Ok(None);
+    };
+    let net = netuid.0.to_le_bytes();
+    let idx = index.to_le_bytes();
+    let count = read(store, at, "SubnetworkN", &[&net])?
+        .and_then(|v| v.as_u16())
+        .unwrap_or(0);
+    let vector = |entry: &str, key: &[u8; 2]| -> Result<Vec<Value>, StoreError> {
+        Ok(match read(store, at, entry, &[key])? {
+            Some(Value::Seq(items)) => items,
+            _ => Vec::new(),
+        })
+    };
+    let active = vector("Active", &net)?;
+    let rank = vector("Rank", &net)?;
+    let trust = vector("Trust", &net)?;
+    let consensus = vector("Consensus", &net)?;
+    let incentive = vector("Incentive", &idx)?;
+    let dividends = vector("Dividends", &net)?;
+    let emission = vector("Emission", &net)?;
+    let validator_trust = vector("ValidatorTrust", &net)?;
+    let validator_permit = vector("ValidatorPermit", &net)?;
+    let stake_weight = vector("StakeWeight", &net)?;
+    let pruning_score = vector("PruningScores", &net)?;
+    let last_update = vector("LastUpdate", &idx)?;
+    let mut neurons = Vec::with_capacity(usize::from(count));
+    for uid in 0..count {
+        let i = usize::from(uid);
+        let hotkey = read(store, at, "Keys", &[&net, &uid.to_le_bytes()])?
+            .and_then(|v| v.as_account())
+            .unwrap_or_default();
+        neurons.push(Neuron {
+            uid: Uid(uid),
+            hotkey,
+            coldkey: read(store, at, "Owner", &[&hotkey.0])?.and_then(|v| v.as_account()),
+            block_at_registration: read(
+                store,
+                at,
+                "BlockAtRegistration",
+                &[&net, &uid.to_le_bytes()],
+            )?
+            .and_then(|v| v.as_u64()),
+            axon: some(read(store, at, "Axons", &[&net, &hotkey.0])?),
+            prometheus: some(read(store, at, "Prometheus", &[&net, &hotkey.0])?),
+            active: active.get(i).and_then(Value::as_bool),
+            rank: rank.get(i).and_then(Value::as_u16),
+            trust: trust.get(i).and_then(Value::as_u16),
+            consensus: consensus.get(i).and_then(Value::as_u16),
+            incentive: incentive.get(i).and_then(Value::as_u16),
+            dividends: dividends.get(i).and_then(Value::as_u16),
+            emission: emission.get(i).and_then(Value::as_u64),
+            validator_trust: validator_trust.get(i).and_then(Value::as_u16),
+            validator_permit: validator_permit.get(i).and_then(Value::as_bool),
+            stake_weight: stake_weight.get(i).and_then(Value::as_u16),
+            pruning_score: pruning_score.get(i).and_then(Value::as_u16),
+            last_update: last_update.get(i).and_then(Value::as_u64),
+        });
+    }
+    Ok(Some(neurons))
+}
+
+/// A row of W or B: the uid, the block of its last change, and (uid, u16 of
+/// 65535) in the order in which the chain stores them.
+pub type Row = (Uid, BlockNumber, Vec<(u16, u16)>);
+
+/// The rows of `Weights` or `Bonds` that are stored, by uid; `None` when the
+/// subnet or the mechanism does not exist.
+pub fn rows(
+    store: &Store,
+    at: &At,
+    entry: &str,
+    netuid: NetUid,
+    mechanism: MechId,
+) -> Result<Option<Vec<Row>>, StoreError> {
+    let Some(index) = index_of(store, at, netuid, mechanism)? else {
+        return Ok(None);
+    };
+    let count = read(store, at, "SubnetworkN", &[&netuid.0.to_le_bytes()])?
+        .and_then(|v| v.as_u16())
+        .unwrap_or(0);
+    let mut rows = Vec::new();
+    for uid in 0..count {
+        let keys: [&[u8]; 2] = [&index.to_le_bytes(), &uid.to_le_bytes()];
+        if let Held::Stored(value, changed_at) = held(store, at, entry, &keys)? {
+            let entries = value
+                .items()
+                .iter()
+                .filter_map(|pair| match pair.items() {
+                    [to, value] => Some((to.as_u16()?, value.as_u16()?)),
+                    _ => None,
+                })
+                .collect();
+            rows.push((Uid(uid), changed_at, entries));
+        }
+    }
+    Ok(Some(rows))
+}
+
+/// Storage index of a mechanism that exists.
+fn index_of(
+    store: &Store,
+    at: &At,
+    netuid: NetUid,
+    mechanism: MechId,
+) -> Result<Option<u16>, StoreError> {
+    if !exists(store, at, netuid)? {
+        return Ok(None);
+    }
+    let count = read(
+        store,
+        at,
+        "MechanismCountCurrent",
+        &[&netuid.0.to_le_bytes()],
+    )?
+    .and_then(|v| v.as_u128())
+    .unwrap_or(1)
+    .max(1);
+    if u128::from(mechanism.0) >= count {
+        return Ok(None);
+    }
+    Ok(storage_index(netuid, mechanism))
+}
+
+/// An option's content; storage that is optional is decoded without one.
+fn some(value: Option<Value>) -> Option<Value> {
+    let value = value?;
+    match value.as_option() {
+        Some(inner) => inner.cloned(),
+        None => Some(value),
+    }
+}
