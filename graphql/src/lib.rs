@@ -1,0 +1,16 @@
+//! The window: GraphQL and HTTP over a read-only port.
+//!
+//! This crate asks a store through [`Reader`] and serves what it says. It cannot write, knows no
+//! database and no chain node. [`serve`] takes a listener and a shutdown future, so that whoever
+//! composes the program (or a test) decides where and how long it runs.
+
+mod loaders;
+pub mod ports;
+mod reads;
+mod schema;
+mod server;
+
+pub use ports::{ReadError, Reader};
+pub use schema::Limits;
+pub use schema::sdl;
+pub use server::{MetricsPage, ServerOptions, serve};

@@ -1,0 +1,100 @@
+//! The batched reads of one operation.
+//!
+//! Loaders live as long as one operation (for a subscription: one message), so one client's
+//! undecodable block never fails another client's query.
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+use chain_metadata::{BlockNumber, H256, MechId, NetUid};
+
+use crate::ports::{Block, Event, Extrinsic, MatrixRow, Metagraph, ReadError, Status, Subnet};
+use crate::reads::{Batch, Reads};
+use crate::schema::error::{ApiError, Res};
+
+/// Key of what belongs to one mechanism at the end of one block.
+pub(crate) type MechKey = (BlockNumber, NetUid, MechId);
+/// A matrix as read: `None` where its subnet or mechanism does not exist.
+pub(crate) type Rows = Option<Arc<Vec<MatrixRow>>>;
+
+/// One batch for every kind of read.
+pub(crate) struct Loaders {
+    pub(crate) reads: Reads,
+    pub(crate) status: Batch<(), Arc<Status>>,
+    pub(crate) blocks: Batch<BlockNumber, Option<Arc<Block>>>,
+    pub(crate) numbers: Batch<H256, Option<BlockNumber>>,
+    pub(crate) extrinsics: Batch<BlockNumber, Arc<Vec<Arc<Extrinsic>>>>,
+    pub(crate) extrinsics_by_hash: Batch<H256, Arc<Vec<Arc<Extrinsic>>>>,
+    pub(crate) events: Batch<BlockNumber, Arc<Vec<Arc<Event>>>>,
+    pub(crate) subnets: Batch<BlockNumber, Arc<Vec<NetUid>>>,
+    pub(crate) subnet: Batch<(BlockNumber, NetUid), Option<Arc<Subnet>>>,
+    pub(crate) metagraphs: Batch<MechKey, Option<Arc<Metagraph>>>,
+    pub(crate) weights: Batch<MechKey, Rows>,
+    pub(crate) bonds: Batch<MechKey, Rows>,
+}
+
+impl Loaders {
+    pub(crate) fn new(reads: &Reads) -> Self {
+        Self {
+            reads: reads.clone(),
+            status: Batch::new(reads, "status", |reader, keys| {
+                let status = Arc::new(reader.status()?);
+                Ok(keys.iter().map(|()| status.clone()).collect())
+            }),
+            blocks: Batch::new(reads, "blocks", |reader, keys| {
+                optional(reader.blocks(keys)?)
+            }),
+            numbers: Batch::new(reads, "block_numbers", |reader, keys| {
+                reader.block_numbers(keys)
+            }),
+            extrinsics: Batch::new(reads, "extrinsics", |reader, keys| {
+                listed(reader.extrinsics(keys)?)
+            }),
+            extrinsics_by_hash: Batch::new(reads, "extrinsics_by_hash", |reader, keys| {
+                listed(reader.extrinsics_by_hash(keys)?)
+            }),
+            events: Batch::new(reads, "events", |reader, keys| listed(reader.events(keys)?)),
+            subnets: Batch::new(reads, "subnets", |reader, keys| {
+                Ok(reader.subnets(keys)?.into_iter().map(Arc::new).collect())
+            }),
+            subnet: Batch::new(reads, "subnet", |reader, keys| {
+                optional(reader.subnet(keys)?)
+            }),
+            metagraphs: Batch::new(reads, "metagraphs", |reader, keys| {
+                optional(reader.metagraphs(keys)?)
+            }),
+            weights: Batch::new(reads, "weights", |reader, keys| {
+                optional(reader.weights(keys)?)
+            }),
+            bonds: Batch::new(reads, "bonds", |reader, keys| optional(reader.bonds(keys)?)),
+        }
+    }
+
+    /// A block that the store must hold, since something stored points at it.
+    pub(crate) async fn block(&self, number: BlockNumber) -> Res<Arc<Block>> {
+        self.blocks
+            .load(number)
+            .await?
+            .ok_or_else(|| ApiError::internal(format!("block {number} is missing in the store")))
+    }
+}
+
+fn optional<T>(values: Vec<Option<T>>) -> Result<Vec<Option<Arc<T>>>, ReadError> {
+    Ok(values
+        .into_iter()
+        .map(|value| value.map(Arc::new))
+        .collect())
+}
+
+fn listed<T>(lists: Vec<Vec<T>>) -> Result<Vec<Arc<Vec<Arc<T>>>>, ReadError> {
+    Ok(lists
+        .into_iter()
+        .map(|list| Arc::new(list.into_iter().map(Arc::new).collect()))
+        .collect())
+}
+
+/// The loaders of the operation at hand.
+pub(crate) fn loaders<'a>(ctx: &Context<'a>) -> Res<&'a Loaders> {
+    ctx.data_opt::<Loaders>()
+        .ok_or_else(|| ApiError::internal("the operation has no loaders"))
+}

@@ -1,0 +1,172 @@
+//! What the window asks of a store: the port [`Reader`] and the plain records that cross it.
+//!
+//! The types know nothing of GraphQL and nothing of a database. An adapter fills them; the schema
+//! shows them. `None` always means "not known or not there", never zero.
+
+use chain_metadata::{AccountId, BlockNumber, H256, MechId, NetUid, SpecVersion, Uid};
+use thiserror::Error;
+
+mod chain;
+mod subnet;
+
+pub use chain::*;
+pub use subnet::*;
+
+/// Read access to one store, plural first so that many keys cost one call.
+///
+/// Every method that takes a slice answers with exactly one entry per key, in the order of the
+/// keys. Methods may block on a disk: the window calls them outside its event loop. They must be
+/// consistent with each other for any block at or below [`Status::last`]; history does not change.
+pub trait Reader: Send + Sync + 'static {
+    /// The state of the store and of the road that fills it, read at the moment of the call.
+    fn status(&self) -> Result<Status, ReadError>;
+
+    /// Blocks by height; `None` where the store does not hold that height.
+    fn blocks(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Block>>, ReadError>;
+
+    /// Heights by block hash; `None` for a hash that is not stored.
+    fn block_numbers(&self, hashes: &[H256]) -> Result<Vec<Option<BlockNumber>>, ReadError>;
+
+    /// All extrinsics of each block, in block order.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn extrinsics(&self, blocks: &[BlockNumber]) -> Result<Vec<Vec<Extrinsic>>, ReadError>;
+
+    /// All extrinsics with each hash, oldest first: the same bytes may be included more than once.
+    /// An unknown hash gives an empty list.
+    fn extrinsics_by_hash(&self, hashes: &[H256]) -> Result<Vec<Vec<Extrinsic>>, ReadError>;
+
+    /// All events of each block, in the order of `System.Events`.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn events(&self, blocks: &[BlockNumber]) -> Result<Vec<Vec<Event>>, ReadError>;
+
+    /// The subnets that exist at the end of each block, ascending.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn subnets(&self, at: &[BlockNumber]) -> Result<Vec<Vec<NetUid>>, ReadError>;
+
+    /// Subnets at the end of a block; `None` where the subnet does not exist then.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn subnet(&self, keys: &[(BlockNumber, NetUid)]) -> Result<Vec<Option<Subnet>>, ReadError>;
+
+    /// Metagraphs at the end of a block; `None` where the subnet or the mechanism does not exist
+    /// then.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn metagraphs(
+        &self,
+        keys: &[(BlockNumber, NetUid, MechId)],
+    ) -> Result<Vec<Option<Metagraph>>, ReadError>;
+
+    /// Rows of the weight matrix at the end of a block, by the uid that set them, ascending; uids
+    /// without a stored row are left out. `None` where the subnet or mechanism does not exist.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn weights(
+        &self,
+        keys: &[(BlockNumber, NetUid, MechId)],
+    ) -> Result<Vec<Option<Vec<MatrixRow>>>, ReadError>;
+
+    /// Rows of the bond matrix, under the rules of [`Reader::weights`].
+    fn bonds(
+        &self,
+        keys: &[(BlockNumber, NetUid, MechId)],
+    ) -> Result<Vec<Option<Vec<MatrixRow>>>, ReadError>;
+
+    /// Every runtime that executed a stored block, oldest first.
+    fn runtimes(&self) -> Result<Vec<Runtime>, ReadError>;
+
+    /// A receiver that hears of every block after its commit is durable.
+    fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Committed>;
+}
+
+/// The state of the store and of the road that fills it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Hash of block 0: which chain this store belongs to.
+    pub genesis_hash: H256,
+    /// The chain's name as its node tells it (`system_chain`); `None` when no node ever told.
+    pub chain: Option<String>,
+    /// Lowest stored block; `None` while the store is empty.
+    pub first: Option<BlockNumber>,
+    /// Highest stored block; `None` while the store is empty.
+    pub last: Option<BlockNumber>,
+    /// Hash of the highest stored block; `None` while the store is empty.
+    pub last_hash: Option<H256>,
+    /// `Timestamp.Now` of the highest stored block, in milliseconds since 1970; `None` when the
+    /// store is empty or the block set no timestamp (the genesis block).
+    pub last_timestamp_ms: Option<u64>,
+    /// Spec version of the runtime that executed the highest stored block; `None` while empty.
+    pub last_spec: Option<SpecVersion>,
+    /// The finalized height the followed node last told; `None` when no node is followed or it has
+    /// not told yet.
+    pub node_finalized: Option<BlockNumber>,
+    /// Milliseconds since the node told it; `None` together with `node_finalized`.
+    pub node_finalized_age_ms: Option<u64>,
+    /// Milliseconds since this process last committed a block; `None` when it has not.
+    pub committed_age_ms: Option<u64>,
+    /// Whether a node is being followed; false when only an existing store is served.
+    pub following: bool,
+    /// Why the road stopped, in one sentence; `None` while it runs or when none was started.
+    pub stopped: Option<String>,
+    /// Version of the store's format on disk.
+    pub format_version: u32,
+}
+
+/// A runtime that executed stored blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime {
+    /// `spec_version` of `Core_version`.
+    pub spec_version: SpecVersion,
+    /// First stored block that this runtime executed.
+    pub first_block: BlockNumber,
+    /// Last stored block that this runtime executed; `None` while it is the newest runtime.
+    pub last_block: Option<BlockNumber>,
+    /// BLAKE2-256 of the raw metadata bytes.
+    pub metadata_hash: H256,
+    /// Version of the metadata format: 14, 15 or 16.
+    pub metadata_version: u8,
+    /// Length of the raw metadata, in bytes.
+    pub metadata_bytes: u64,
+}
+
+/// Word of one block that is now durable in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Height of the block.
+    pub number: BlockNumber,
+    /// Hash of the block.
+    pub hash: H256,
+    /// Subnets whose epoch ran in the block, ascending; empty for most blocks.
+    pub epochs: Vec<NetUid>,
+}
+
+/// Why a read failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReadError {
+    /// The block asked for is not in the stored range.
+    #[error("block {asked} is outside the stored range {}", range(.first, .last))]
+    OutOfRange {
+        /// The height asked for.
+        asked: BlockNumber,
+        /// Lowest stored block; `None` while the store is empty.
+        first: Option<BlockNumber>,
+        /// Highest stored block; `None` while the store is empty.
+        last: Option<BlockNumber>,
+    },
+    /// The store could not be read. The text is for the operator, not for a client.
+    #[error("the store could not be read: {0}")]
+    Store(String),
+    /// Stored bytes could not be decoded. The text is for the operator, not for a client.
+    #[error("a stored value could not be decoded: {0}")]
+    Decode(String),
+}
+
+fn range(first: &Option<BlockNumber>, last: &Option<BlockNumber>) -> String {
+    match (first, last) {
+        (Some(first), Some(last)) => format!("{first}..={last}"),
+        _ => "(nothing is stored yet)".to_owned(),
+    }
+}

@@ -1,0 +1,53 @@
+//! The GraphQL schema: one file a concern.
+
+use std::sync::Arc;
+
+use async_graphql::{EmptyMutation, Schema};
+
+use crate::reads::Reads;
+
+mod as_of;
+mod block;
+mod connection;
+pub(crate) mod error;
+mod event;
+mod extrinsic;
+pub(crate) mod limits;
+mod matrix;
+mod measure;
+mod metagraph;
+mod neuron;
+mod query;
+pub(crate) mod scalars;
+mod shape;
+mod status;
+mod subnet;
+mod subscription;
+
+pub use limits::Limits;
+pub(crate) use status::lag;
+
+use query::Query;
+use subscription::Subscription;
+
+/// The schema as it is executed.
+pub(crate) type Api = Schema<Query, EmptyMutation, Subscription>;
+
+/// Builds the schema over a store.
+pub(crate) fn build(reads: Reads, limits: Arc<Limits>, introspection: bool) -> Api {
+    let mut builder = Schema::build(Query, EmptyMutation, Subscription)
+        .data(limits.clone())
+        .data(reads.clone())
+        .extension(limits::Guard::new(limits, reads));
+    if !introspection {
+        builder = builder.disable_introspection();
+    }
+    builder.finish()
+}
+
+/// The schema in the schema definition language, as committed in `schema.graphql`.
+pub fn sdl() -> String {
+    Schema::build(Query, EmptyMutation, Subscription)
+        .finish()
+        .sdl()
+}

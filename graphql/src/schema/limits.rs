@@ -1,0 +1,390 @@
+//! What one operation may cost, and the extension that holds it to that.
+//!
+//! Every refusal says which limit, what was measured and what is allowed.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest, NextRequest,
+    NextSubscribe, NextValidation,
+};
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{
+    Data, ErrorExtensionValues, Request, Response, ServerError, ServerResult, SimpleObject,
+    ValidationResult, async_trait,
+};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+use super::connection::{MAX_BLOCKS, MAX_ITEMS};
+use super::error::code;
+use super::measure;
+use super::scalars::U64;
+use super::shape::shape;
+use crate::loaders::Loaders;
+use crate::reads::Reads;
+
+/// The bounds of the window. All are enforced, and published by the query `limits`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Most levels of fields below each other. Tools' introspection needs 15.
+    pub depth: usize,
+    /// Highest cost of one operation. One is about one value in the answer.
+    pub complexity: usize,
+    /// Most fields selected in one request, counted after fragments are put in their places.
+    pub fields: usize,
+    /// Largest request body and largest WebSocket message, in bytes.
+    pub body_bytes: usize,
+    /// Largest answer, in bytes before compression.
+    pub response_bytes: usize,
+    /// Longest time one operation (of a subscription: one message) may take, in milliseconds.
+    pub query_timeout_ms: u64,
+    /// Most reads of the store at the same time.
+    pub concurrent_reads: usize,
+    /// Most HTTP queries answered at the same time; more wait for their turn.
+    pub concurrent_queries: usize,
+    /// Most open WebSockets.
+    pub websockets: usize,
+    /// Most operations (subscriptions among them) open on one WebSocket.
+    pub operations_per_websocket: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth: 16,
+            complexity: 200_000,
+            fields: 2_000,
+            body_bytes: 64 << 10,
+            response_bytes: 64 << 20,
+            query_timeout_ms: 20_000,
+            concurrent_reads: 16,
+            concurrent_queries: 64,
+            websockets: 1_024,
+            operations_per_websocket: 16,
+        }
+    }
+}
+
+impl Limits {
+    /// The time one operation may take.
+    pub(crate) fn query_timeout(&self) -> Duration {
+        Duration::from_millis(self.query_timeout_ms)
+    }
+}
+
+/// The limits that hold for every request. A refused request says which limit it met, what was
+/// measured and what is allowed.
+#[derive(SimpleObject)]
+#[graphql(name = "Limits")]
+pub(crate) struct LimitsNode {
+    /// Most levels of fields below each other.
+    depth: U64,
+    /// Highest cost of one operation. A plain value costs 1; a list costs its page size times its
+    /// children; a subnet list counts as 128 subnets, a metagraph as 256 neurons and a matrix as
+    /// 256 rows of 256 entries where the arguments ask for no fewer.
+    complexity: U64,
+    /// Most fields selected in one request, counted after fragments are put in their places.
+    fields: U64,
+    /// Largest request body and largest WebSocket message, in bytes.
+    body_bytes: U64,
+    /// Largest answer, in bytes before compression.
+    response_bytes: U64,
+    /// Longest time one operation (of a subscription: one message) may take, in milliseconds.
+    query_timeout_ms: U64,
+    /// Most HTTP queries answered at the same time; more wait for their turn.
+    concurrent_queries: U64,
+    /// Most open WebSockets.
+    websockets: U64,
+    /// Most operations (subscriptions among them) open on one WebSocket.
+    operations_per_websocket: U64,
+    /// Most blocks on one page of a connection.
+    blocks_per_page: u32,
+    /// Most extrinsics or events on one page of a connection.
+    items_per_page: u32,
+}
+
+impl From<&Limits> for LimitsNode {
+    fn from(limits: &Limits) -> Self {
+        let wide = |size: usize| U64(u64::try_from(size).unwrap_or(u64::MAX));
+        Self {
+            depth: wide(limits.depth),
+            complexity: wide(limits.complexity),
+            fields: wide(limits.fields),
+            body_bytes: wide(limits.body_bytes),
+            response_bytes: wide(limits.response_bytes),
+            query_timeout_ms: U64(limits.query_timeout_ms),
+            concurrent_queries: wide(limits.concurrent_queries),
+            websockets: wide(limits.websockets),
+            operations_per_websocket: wide(limits.operations_per_websocket),
+            blocks_per_page: MAX_BLOCKS,
+            items_per_page: MAX_ITEMS,
+        }
+    }
+}
+
+/// An error of the whole operation with its code.
+pub(crate) fn refusal(code: &'static str, text: impl Into<String>) -> ServerError {
+    let mut error = ServerError::new(text, None);
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code);
+    error.extensions = Some(extensions);
+    error
+}
+
+/// The refusal of a limit.
+pub(crate) fn over_limit(
+    limit: &'static str,
+    measured: usize,
+    allowed: usize,
+    advice: &str,
+) -> ServerError {
+    let mut error = refusal(
+        code::LIMIT,
+        format!("the request's {limit} is {measured}, but at most {allowed} is allowed; {advice}"),
+    );
+    if let Some(extensions) = &mut error.extensions {
+        extensions.set("limit", limit);
+        extensions.set("measured", measured);
+        extensions.set("allowed", allowed);
+    }
+    metrics::counter!("graphql_refused_total", "limit" => limit).increment(1);
+    error
+}
+
+/// Gives every operation its loaders, its deadline and its measure.
+pub(crate) struct Guard {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) reads: Reads,
+    /// The request as parsed, once it is. The engine makes one guard for each request.
+    document: OnceLock<ExecutableDocument>,
+}
+
+impl Guard {
+    pub(crate) fn new(limits: Arc<Limits>, reads: Reads) -> Self {
+        Self {
+            limits,
+            reads,
+            document: OnceLock::new(),
+        }
+    }
+}
+
+impl ExtensionFactory for Guard {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Guard::new(self.limits.clone(), self.reads.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for Guard {
+    async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
+        with_codes(next.run(ctx).await)
+    }
+
+    fn subscribe<'s>(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        stream: BoxStream<'s, Response>,
+        next: NextSubscribe<'_>,
+    ) -> BoxStream<'s, Response> {
+        next.run(ctx, stream).map(with_codes).boxed()
+    }
+
+    async fn prepare_request(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        mut request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        measure::nesting(&request.query)?;
+        let document = request.parsed_query()?;
+        measure::fields(document, self.limits.fields)?;
+        self.document.get_or_init(|| document.clone());
+        next.run(ctx, request).await
+    }
+
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let result = next.run(ctx).await?;
+        if result.depth > self.limits.depth {
+            return Err(vec![over_limit(
+                "depth",
+                result.depth,
+                self.limits.depth,
+                "nest fewer fields, or ask in two requests",
+            )]);
+        }
+        if result.complexity > self.limits.complexity {
+            return Err(vec![over_limit(
+                "complexity",
+                result.complexity,
+                self.limits.complexity,
+                "ask for fewer items (first, uids, names) or fewer fields of each",
+            )]);
+        }
+        metrics::histogram!("graphql_complexity").record(result.complexity as f64);
+        Ok(result)
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let mut data = Data::default();
+        data.insert(Loaders::new(&self.reads));
+        let run = next.run_with_data(ctx, operation_name, data);
+        match tokio::time::timeout(self.limits.query_timeout(), run).await {
+            Ok(mut response) => {
+                if let Some(document) = self.document.get() {
+                    let registry = &ctx.schema_env.registry;
+                    shape(&mut response, document, operation_name, registry);
+                }
+                response
+            }
+            Err(_) => Response::from_errors(vec![timed_out(&self.limits)]),
+        }
+    }
+}
+
+pub(crate) fn timed_out(limits: &Limits) -> ServerError {
+    metrics::counter!("graphql_refused_total", "limit" => "time").increment(1);
+    refusal(
+        code::TIMEOUT,
+        format!(
+            "the request took longer than {} ms; ask for less at once",
+            limits.query_timeout_ms
+        ),
+    )
+}
+
+/// Errors that the GraphQL engine itself makes are all about the request: syntax, types, arguments.
+fn with_codes(mut response: Response) -> Response {
+    for error in &mut response.errors {
+        let extensions = error.extensions.get_or_insert_with(Default::default);
+        if extensions.get("code").is_none() {
+            extensions.set("code", code::BAD_INPUT);
+        }
+    }
+    response
+}
+
+/// Costs of fields. One is about one value in the answer.
+pub(crate) mod cost {
+    /// Subnets that a list is reckoned to have.
+    const SUBNETS: usize = 128;
+    /// Neurons that a metagraph is reckoned to have.
+    const NEURONS: usize = 256;
+    /// Rows, and entries of a row, that a matrix is reckoned to have.
+    const MATRIX: usize = 256;
+    /// Storage items that a subnet is reckoned to have.
+    const ITEMS: usize = 128;
+    /// What decoding a whole block's extrinsics or events costs before any is given out.
+    const DECODE: usize = 20;
+    /// What putting a metagraph together costs.
+    const METAGRAPH: usize = 50;
+    /// What reading a matrix costs.
+    const READ_MATRIX: usize = 100;
+    /// Keeps sums of costs from overflowing.
+    const CEILING: usize = 1 << 40;
+
+    fn times(count: usize, child: usize, base: usize) -> usize {
+        count
+            .saturating_mul(child)
+            .saturating_add(base)
+            .min(CEILING)
+    }
+
+    fn given(count: Option<i32>, otherwise: usize) -> usize {
+        count.map_or(otherwise, |count| usize::try_from(count).unwrap_or(0))
+    }
+
+    fn listed<T>(list: &Option<Vec<T>>, otherwise: usize) -> usize {
+        list.as_ref().map_or(otherwise, Vec::len)
+    }
+
+    fn page(
+        first: Option<i32>,
+        last: Option<i32>,
+        default: u32,
+        child: usize,
+        base: usize,
+    ) -> usize {
+        let default = usize::try_from(default).unwrap_or(CEILING);
+        times(given(first.or(last), default), child, base)
+    }
+
+    pub(crate) fn blocks(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+        page(
+            first,
+            last,
+            super::super::connection::DEFAULT_BLOCKS,
+            child,
+            1,
+        )
+    }
+
+    pub(crate) fn in_block(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+        page(
+            first,
+            last,
+            super::super::connection::DEFAULT_ITEMS,
+            child,
+            DECODE,
+        )
+    }
+
+    pub(crate) fn decode(child: usize) -> usize {
+        times(1, child, DECODE)
+    }
+
+    pub(crate) fn subnets(child: usize) -> usize {
+        times(SUBNETS, child, 1)
+    }
+
+    pub(crate) fn items(names: &Option<Vec<String>>, child: usize) -> usize {
+        times(listed(names, ITEMS), child, 1)
+    }
+
+    pub(crate) fn metagraph(child: usize) -> usize {
+        times(1, child, METAGRAPH)
+    }
+
+    pub(crate) fn neurons(first: Option<i32>, uids: &Option<Vec<u16>>, child: usize) -> usize {
+        times(given(first, NEURONS).min(listed(uids, NEURONS)), child, 1)
+    }
+
+    /// A matrix whose rows are reckoned below as all of them; `uids` scales that down.
+    pub(crate) fn matrix(uids: &Option<Vec<u16>>, child: usize) -> usize {
+        let rows = listed(uids, MATRIX);
+        times(rows, child, 0)
+            .div_ceil(MATRIX)
+            .saturating_add(READ_MATRIX)
+    }
+
+    pub(crate) fn rows(first: Option<i32>, child: usize) -> usize {
+        times(given(first, MATRIX), child, 1)
+    }
+
+    pub(crate) fn entries(child: usize) -> usize {
+        times(MATRIX, child, 1)
+    }
+
+    /// One row of a matrix that all neurons of a metagraph share.
+    pub(crate) fn row(child: usize) -> usize {
+        times(1, child, 5)
+    }
+
+    /// A row's bare list of numbers.
+    pub(crate) fn numbers() -> usize {
+        MATRIX / 16
+    }
+}

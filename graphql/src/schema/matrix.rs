@@ -1,0 +1,204 @@
+//! The weight matrix W and the bond matrix B, by row.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, SimpleObject};
+use chain_metadata::Uid;
+
+use super::error::{ApiError, Res};
+use super::limits::cost;
+use super::metagraph::page_size;
+use super::scalars::normalized;
+use super::subnet::Stamp;
+use crate::loaders::{MechKey, loaders};
+use crate::ports::{self, MatrixRow};
+
+/// Which of the two matrices.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which {
+    Weights,
+    Bonds,
+}
+
+/// A matrix as shown: rows shared with other fields, and which of them are wanted.
+pub(crate) struct MatrixNode {
+    stamp: ports::Stamp,
+    key: MechKey,
+    rows: Arc<Vec<MatrixRow>>,
+    /// Positions of the rows that were asked for, ascending.
+    wanted: Vec<usize>,
+}
+
+/// A matrix at a block, whose stamp is that of its subnet.
+pub(crate) async fn at(
+    ctx: &Context<'_>,
+    which: Which,
+    key: MechKey,
+    uids: Option<Vec<u16>>,
+) -> Res<Option<MatrixNode>> {
+    let (block, netuid, _) = key;
+    match loaders(ctx)?.subnet.load((block, netuid)).await? {
+        Some(subnet) => of(ctx, which, subnet.stamp, key, uids).await,
+        None => Ok(None),
+    }
+}
+
+/// A matrix whose stamp its parent knows.
+pub(crate) async fn of(
+    ctx: &Context<'_>,
+    which: Which,
+    stamp: ports::Stamp,
+    key: MechKey,
+    uids: Option<Vec<u16>>,
+) -> Res<Option<MatrixNode>> {
+    let loaders = loaders(ctx)?;
+    let rows = match which {
+        Which::Weights => loaders.weights.load(key).await?,
+        Which::Bonds => loaders.bonds.load(key).await?,
+    };
+    let Some(rows) = rows else { return Ok(None) };
+    let wanted = match uids {
+        None => (0..rows.len()).collect(),
+        Some(mut uids) => {
+            uids.sort_unstable();
+            uids.dedup();
+            uids.into_iter()
+                .filter_map(|uid| rows.binary_search_by_key(&Uid(uid), |row| row.uid).ok())
+                .collect()
+        }
+    };
+    Ok(Some(MatrixNode {
+        stamp,
+        key,
+        rows,
+        wanted,
+    }))
+}
+
+/// A matrix over the neurons of one mechanism at the end of a block, as stored: rows by the neuron
+/// that set them, sparse.
+#[Object(name = "Matrix")]
+impl MatrixNode {
+    /// Which state this is.
+    async fn stamp(&self) -> Stamp {
+        self.stamp.into()
+    }
+
+    /// Number of the subnet.
+    async fn netuid(&self) -> u16 {
+        self.key.1.0
+    }
+
+    /// Number of the mechanism; 0 where the runtime knows no mechanisms.
+    async fn mechanism(&self) -> u8 {
+        self.key.2.0
+    }
+
+    /// How many rows there are (of the uids asked for), whatever page of them is asked for.
+    async fn row_count(&self) -> u32 {
+        u32::try_from(self.wanted.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Rows in ascending uid. A neuron that has set nothing has no row.
+    #[graphql(complexity = "cost::rows(first, child_complexity)")]
+    async fn rows(
+        &self,
+        #[graphql(desc = "At most so many, 0 or more; without it all.")] first: Option<i32>,
+        #[graphql(desc = "Only rows of a higher uid than this.")] after_uid: Option<u16>,
+    ) -> Res<Vec<RowNode>> {
+        let size = page_size(first)?;
+        Ok(self
+            .wanted
+            .iter()
+            .filter(|index| {
+                let uid = self.rows.get(**index).map(|row| row.uid);
+                after_uid.is_none_or(|after| uid > Some(Uid(after)))
+            })
+            .take(size)
+            .map(|index| RowNode::new(self.rows.clone(), *index))
+            .collect())
+    }
+}
+
+/// A row as shown: its place in its matrix.
+pub(crate) struct RowNode {
+    rows: Arc<Vec<MatrixRow>>,
+    index: usize,
+}
+
+impl RowNode {
+    pub(crate) fn new(rows: Arc<Vec<MatrixRow>>, index: usize) -> Self {
+        Self { rows, index }
+    }
+
+    fn get(&self) -> Res<&MatrixRow> {
+        self.rows
+            .get(self.index)
+            .ok_or_else(|| ApiError::internal("a row's index is out of its matrix"))
+    }
+}
+
+/// One row of a matrix: what one neuron says of others.
+#[Object(name = "MatrixRow")]
+impl RowNode {
+    /// The neuron whose row this is.
+    async fn uid(&self) -> Res<u16> {
+        Ok(self.get()?.uid.0)
+    }
+
+    /// Height at which the row last changed; null when it has not changed in the stored range.
+    async fn changed_at(&self) -> Res<Option<u32>> {
+        Ok(self.get()?.changed_at)
+    }
+
+    /// How many entries the row holds.
+    async fn entry_count(&self) -> Res<u32> {
+        Ok(u32::try_from(self.get()?.entries.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The entries, in the stored order, which is not always sorted. A neuron that is not named has
+    /// no entry, which the chain reads as 0.
+    #[graphql(complexity = "cost::entries(child_complexity)")]
+    async fn entries(&self) -> Res<Vec<Entry>> {
+        let entries = self.get()?.entries.iter();
+        Ok(entries
+            .map(|(uid, value)| Entry::new(*uid, *value))
+            .collect())
+    }
+
+    /// The uids of the entries as one list, in the stored order: the small form for programs, to be
+    /// read together with `values`.
+    #[graphql(complexity = "cost::numbers()")]
+    async fn uids(&self) -> Res<Vec<u16>> {
+        Ok(self.get()?.entries.iter().map(|(uid, _)| *uid).collect())
+    }
+
+    /// The values of the entries as one list, 0 to 65535 each, in the order of `uids`.
+    #[graphql(complexity = "cost::numbers()")]
+    async fn values(&self) -> Res<Vec<u16>> {
+        let entries = self.get()?.entries.iter();
+        Ok(entries.map(|(_, value)| *value).collect())
+    }
+}
+
+/// One entry of a row.
+#[derive(SimpleObject)]
+#[graphql(name = "MatrixEntry")]
+pub(crate) struct Entry {
+    /// The neuron that the value is about.
+    uid: u16,
+    /// The value as stored, 0 to 65535.
+    value: u16,
+    /// The value as a share from 0 to 1, for display.
+    value_normalized: f64,
+}
+
+impl Entry {
+    fn new(uid: u16, value: u16) -> Self {
+        Self {
+            uid,
+            value,
+            value_normalized: normalized(value),
+        }
+    }
+}

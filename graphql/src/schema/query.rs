@@ -1,0 +1,290 @@
+//! The entry points.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, Object};
+use chain_metadata::{MechId, NetUid, Uid};
+
+use super::as_of::{self, AsOf};
+use super::block::BlockNode;
+use super::connection::{BlockConnection, Cursor, Kind, Page, PageArgs, page_of_heights};
+use super::error::{ApiError, Res};
+use super::extrinsic::ExtrinsicNode;
+use super::limits::{Limits, LimitsNode, cost};
+use super::matrix::{self, MatrixNode, Which};
+use super::metagraph::MetagraphNode;
+use super::neuron::NeuronNode;
+use super::scalars::Hash;
+use super::status::{AvailableRange, Runtime, Status};
+use super::subnet::SubnetNode;
+use crate::loaders::loaders;
+use crate::ports;
+
+/// The root of all queries.
+pub(crate) struct Query;
+
+/// The order of a list of blocks.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BlockOrder {
+    /// From the highest height down.
+    NewestFirst,
+    /// From the lowest height up.
+    OldestFirst,
+}
+
+/// Read access to everything that is stored. Null never stands for 0: it means that a value is not
+/// known or does not exist at that block. Block heights, netuids and uids are plain integers;
+/// integers that may pass 2^53 are decimal strings.
+#[Object]
+impl Query {
+    /// The state of the store and of the road that fills it, at the moment of asking.
+    async fn status(&self, ctx: &Context<'_>) -> Res<Status> {
+        let status = loaders(ctx)?.status.load(()).await?;
+        Ok(Status::from(&*status))
+    }
+
+    /// The blocks that can be asked about; null while nothing is stored.
+    async fn available_range(&self, ctx: &Context<'_>) -> Res<Option<AvailableRange>> {
+        let status = loaders(ctx)?.status.load(()).await?;
+        Ok(AvailableRange::of(&status))
+    }
+
+    /// The limits that hold for every request.
+    async fn limits(&self, ctx: &Context<'_>) -> Res<LimitsNode> {
+        ctx.data_opt::<Arc<Limits>>()
+            .map(|limits| LimitsNode::from(&**limits))
+            .ok_or_else(|| ApiError::internal("the schema has no limits"))
+    }
+
+    /// Every runtime that executed a stored block, oldest first. Null only together with an error.
+    #[graphql(complexity = "20 + 20 * child_complexity")]
+    async fn runtimes(&self, ctx: &Context<'_>) -> Res<Option<Vec<Runtime>>> {
+        let runtimes = loaders(ctx)?
+            .reads
+            .run("runtimes", |reader| reader.runtimes())
+            .await?;
+        Ok(Some(runtimes.into_iter().map(Runtime::from).collect()))
+    }
+
+    /// One block. A height outside the stored range is an error (OUT_OF_RANGE); an unknown hash
+    /// gives null. Without an argument the highest stored block.
+    async fn block(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Height, 0 or more. Not together with `hash`.")] number: Option<u32>,
+        #[graphql(desc = "Hash of the block. Not together with `number`.")] hash: Option<Hash>,
+    ) -> Res<Option<BlockNode>> {
+        let loaders = loaders(ctx)?;
+        let number = match (number, hash) {
+            (Some(_), Some(_)) => {
+                return Err(ApiError::bad_input(
+                    "`number` and `hash` exclude each other; give one",
+                ));
+            }
+            (Some(number), None) => as_of::resolve(ctx, Some(AsOf::Block(number))).await?,
+            (None, Some(Hash(hash))) => match loaders.numbers.load(hash).await? {
+                Some(number) => number,
+                None => return Ok(None),
+            },
+            (None, None) => as_of::resolve(ctx, None).await?,
+        };
+        Ok(Some(BlockNode(loaders.block(number).await?)))
+    }
+
+    /// Stored blocks, page by page. Cursors stay valid when new blocks arrive. Null only together
+    /// with an error.
+    #[graphql(complexity = "cost::blocks(first, last, child_complexity)")]
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn blocks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Order of the list.", default_with = "BlockOrder::NewestFirst")]
+        order: BlockOrder,
+        #[graphql(desc = "Size of the page from the front, 0 to 100; 20 without `last`.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Res<Option<BlockConnection>> {
+        let loaders = loaders(ctx)?;
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let status = loaders.status.load(()).await?;
+        let range = status.first.zip(status.last);
+        let page = page_of_heights(range, order == BlockOrder::NewestFirst, &args)?;
+        let blocks = loaders.blocks.load_many(&page.items).await?;
+        let mut items = Vec::with_capacity(blocks.len());
+        for (number, block) in page.items.into_iter().zip(blocks) {
+            let block = block.ok_or_else(|| {
+                ApiError::internal(format!("block {number} is missing in the store"))
+            })?;
+            let cursor = Cursor {
+                kind: Kind::Block,
+                block: number,
+                index: 0,
+            };
+            items.push((cursor, BlockNode(block)));
+        }
+        Ok(Some(BlockConnection(Page {
+            items,
+            has_previous: page.has_previous,
+            has_next: page.has_next,
+            total: page.total,
+        })))
+    }
+
+    /// One extrinsic, by its hash or by its place. Null when there is none. The same bytes may be
+    /// included more than once: a hash with several places is an error (BAD_INPUT) that names
+    /// them; use `extrinsics` for such.
+    #[graphql(complexity = "cost::decode(child_complexity)")]
+    async fn extrinsic(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "BLAKE2-256 of the raw extrinsic. Not together with `block`.")]
+        hash: Option<Hash>,
+        #[graphql(desc = "Height of its block. Needs `index`.")] block: Option<u32>,
+        #[graphql(desc = "Position in the block, from 0. Needs `block`.")] index: Option<u32>,
+    ) -> Res<Option<ExtrinsicNode>> {
+        let loaders = loaders(ctx)?;
+        match (hash, block, index) {
+            (Some(Hash(hash)), None, None) => {
+                let found = loaders.extrinsics_by_hash.load(hash).await?;
+                match found.as_slice() {
+                    [] => Ok(None),
+                    [one] => Ok(Some(ExtrinsicNode(one.clone()))),
+                    many => Err(ApiError::bad_input(several_places(many))),
+                }
+            }
+            (None, Some(block), Some(index)) => {
+                let block = as_of::stored(loaders, block).await?;
+                let all = loaders.extrinsics.load(block).await?;
+                let found = all.iter().find(|extrinsic| extrinsic.index == index);
+                Ok(found.cloned().map(ExtrinsicNode))
+            }
+            _ => Err(ApiError::bad_input(
+                "give either `hash`, or `block` and `index`",
+            )),
+        }
+    }
+
+    /// Every extrinsic with a hash, oldest first; empty when there is none. Null only together with
+    /// an error.
+    #[graphql(complexity = "cost::decode(child_complexity)")]
+    async fn extrinsics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "BLAKE2-256 of the raw extrinsic.")] hash: Hash,
+    ) -> Res<Option<Vec<ExtrinsicNode>>> {
+        let found = loaders(ctx)?.extrinsics_by_hash.load(hash.0).await?;
+        Ok(Some(found.iter().cloned().map(ExtrinsicNode).collect()))
+    }
+
+    /// The subnets that exist at a block, ascending by netuid. Null only together with an error.
+    #[graphql(complexity = "cost::subnets(child_complexity)")]
+    async fn subnets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
+    ) -> Res<Option<Vec<SubnetNode>>> {
+        let at = as_of::resolve(ctx, as_of).await?;
+        SubnetNode::all(ctx, at).await.map(Some)
+    }
+
+    /// One subnet at a block; null when it does not exist then.
+    async fn subnet(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of the subnet; 0 is the root network.")] netuid: u16,
+        #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
+    ) -> Res<Option<SubnetNode>> {
+        let at = as_of::resolve(ctx, as_of).await?;
+        SubnetNode::at(ctx, at, NetUid(netuid)).await
+    }
+
+    /// The neurons of a subnet at a block; null when the subnet or mechanism does not exist then.
+    #[graphql(complexity = "cost::metagraph(child_complexity)")]
+    async fn metagraph(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of the subnet.")] netuid: u16,
+        #[graphql(desc = "Number of the mechanism; most subnets have only 0.", default)]
+        mechanism: u8,
+        #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
+    ) -> Res<Option<MetagraphNode>> {
+        let at = as_of::resolve(ctx, as_of).await?;
+        MetagraphNode::at(ctx, (at, NetUid(netuid), MechId(mechanism))).await
+    }
+
+    /// One neuron at a block; null when the subnet, the mechanism or the uid does not exist then.
+    #[graphql(complexity = "cost::metagraph(child_complexity)")]
+    async fn neuron(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of the subnet.")] netuid: u16,
+        #[graphql(desc = "Number of the neuron in the subnet.")] uid: u16,
+        #[graphql(desc = "Number of the mechanism; most subnets have only 0.", default)]
+        mechanism: u8,
+        #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
+    ) -> Res<Option<NeuronNode>> {
+        let at = as_of::resolve(ctx, as_of).await?;
+        let metagraph = MetagraphNode::at(ctx, (at, NetUid(netuid), MechId(mechanism))).await?;
+        Ok(metagraph.and_then(|metagraph| metagraph.by_uid(Uid(uid))))
+    }
+
+    /// The weight matrix W of a subnet at a block: what each validator says of each neuron. Null
+    /// when the subnet or mechanism does not exist then.
+    #[graphql(complexity = "cost::matrix(&uids, child_complexity)")]
+    async fn weights(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of the subnet.")] netuid: u16,
+        #[graphql(desc = "Number of the mechanism; most subnets have only 0.", default)]
+        mechanism: u8,
+        #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
+        #[graphql(desc = "Only the rows of these neurons; without it all.")] uids: Option<Vec<u16>>,
+    ) -> Res<Option<MatrixNode>> {
+        let at = as_of::resolve(ctx, as_of).await?;
+        let key = (at, NetUid(netuid), MechId(mechanism));
+        matrix::at(ctx, Which::Weights, key, uids).await
+    }
+
+    /// The bond matrix B of a subnet at a block: what each validator is bonded to. Null when the
+    /// subnet or mechanism does not exist then.
+    #[graphql(complexity = "cost::matrix(&uids, child_complexity)")]
+    async fn bonds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of the subnet.")] netuid: u16,
+        #[graphql(desc = "Number of the mechanism; most subnets have only 0.", default)]
+        mechanism: u8,
+        #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
+        #[graphql(desc = "Only the rows of these neurons; without it all.")] uids: Option<Vec<u16>>,
+    ) -> Res<Option<MatrixNode>> {
+        let at = as_of::resolve(ctx, as_of).await?;
+        let key = (at, NetUid(netuid), MechId(mechanism));
+        matrix::at(ctx, Which::Bonds, key, uids).await
+    }
+}
+
+fn several_places(extrinsics: &[Arc<ports::Extrinsic>]) -> String {
+    let shown: Vec<String> = extrinsics
+        .iter()
+        .take(10)
+        .map(|extrinsic| format!("{}-{}", extrinsic.block, extrinsic.index))
+        .collect();
+    format!(
+        "{} extrinsics have this hash (block-index: {}{}); ask by `block` and `index`, or for all with `extrinsics`",
+        extrinsics.len(),
+        shown.join(", "),
+        if extrinsics.len() > shown.len() {
+            ", …"
+        } else {
+            ""
+        }
+    )
+}

@@ -1,0 +1,520 @@
+//! A store in memory whose every value follows from its key, and which counts its reads.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use chain_metadata::{AccountId, BlockNumber, H256, MechId, NetUid, Uid};
+use graphql::ports::*;
+use graphql::{ReadError, Reader};
+use serde_json::json;
+use tokio::sync::broadcast;
+
+/// Above 2^53: a float would round it.
+pub(crate) const WIDE: u64 = 9_007_199_254_740_993;
+
+/// What the store holds; tests change it as they go.
+pub(crate) struct Held {
+    pub(crate) first: Option<BlockNumber>,
+    pub(crate) last: Option<BlockNumber>,
+    pub(crate) subnets: u16,
+    pub(crate) neurons: u16,
+    pub(crate) node_finalized: Option<BlockNumber>,
+    pub(crate) following: bool,
+    /// Metagraphs of this block cannot be decoded.
+    pub(crate) broken: Option<BlockNumber>,
+    /// How long every read takes.
+    pub(crate) slow: Duration,
+}
+
+pub(crate) struct Fake {
+    held: Mutex<Held>,
+    counts: Mutex<BTreeMap<&'static str, usize>>,
+    sender: broadcast::Sender<Committed>,
+    running: AtomicUsize,
+    pub(crate) most_running: AtomicUsize,
+}
+
+impl Fake {
+    /// Blocks 10 to 20, three subnets of four neurons.
+    pub(crate) fn new() -> Self {
+        Self {
+            held: Mutex::new(Held {
+                first: Some(10),
+                last: Some(20),
+                subnets: 3,
+                neurons: 4,
+                node_finalized: None,
+                following: false,
+                broken: None,
+                slow: Duration::ZERO,
+            }),
+            counts: Mutex::default(),
+            sender: broadcast::channel(4).0,
+            running: AtomicUsize::new(0),
+            most_running: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Held)) -> Self {
+        let fake = Self::new();
+        change(&mut fake.held());
+        fake
+    }
+
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap()
+    }
+
+    /// Stores one more block and tells the listeners.
+    pub(crate) fn commit(&self, epochs: &[u16]) -> BlockNumber {
+        let number = {
+            let mut held = self.held();
+            let number = held.last.map_or(0, |last| last + 1);
+            held.last = Some(number);
+            held.first.get_or_insert(number);
+            number
+        };
+        // An error only says that nobody listens.
+        let _ = self.sender.send(Committed {
+            number,
+            hash: hash_of(number),
+            epochs: epochs.iter().map(|netuid| NetUid(*netuid)).collect(),
+        });
+        number
+    }
+
+    pub(crate) fn listeners(&self) -> usize {
+        self.sender.receiver_count()
+    }
+
+    pub(crate) fn take_counts(&self) -> BTreeMap<&'static str, usize> {
+        std::mem::take(&mut *self.counts.lock().unwrap())
+    }
+
+    fn count(&self, name: &'static str) {
+        *self.counts.lock().unwrap().entry(name).or_default() += 1;
+        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_running.fetch_max(running, Ordering::SeqCst);
+        let slow = self.held().slow;
+        std::thread::sleep(slow);
+        self.running.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn check(&self, asked: BlockNumber) -> Result<(), ReadError> {
+        let held = self.held();
+        match (held.first, held.last) {
+            (Some(first), Some(last)) if (first..=last).contains(&asked) => Ok(()),
+            (first, last) => Err(ReadError::OutOfRange { asked, first, last }),
+        }
+    }
+
+    fn matrix(
+        &self,
+        key: &(BlockNumber, NetUid, MechId),
+    ) -> Result<Option<Vec<MatrixRow>>, ReadError> {
+        let (block, netuid, mechanism) = *key;
+        self.check(block)?;
+        let held = self.held();
+        if netuid.0 >= held.subnets || mechanism.0 > 1 {
+            return Ok(None);
+        }
+        // Neuron 1 has set nothing; the entries are not sorted.
+        Ok(Some(
+            (0..held.neurons)
+                .filter(|uid| *uid != 1)
+                .map(|uid| MatrixRow {
+                    uid: Uid(uid),
+                    changed_at: (uid == 0).then_some(block),
+                    entries: vec![(3, 65535), (0, uid), (2, 0)],
+                })
+                .collect(),
+        ))
+    }
+}
+
+pub(crate) fn hash_of(number: BlockNumber) -> H256 {
+    let mut bytes = [0xb1; 32];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    H256(bytes)
+}
+
+/// The first extrinsics of blocks 11 and 12 are the same bytes.
+pub(crate) fn extrinsic_hash(block: BlockNumber, index: u32) -> H256 {
+    let block = if index == 0 && block == 12 { 11 } else { block };
+    let mut bytes = [0xe7; 32];
+    bytes[..4].copy_from_slice(&block.to_be_bytes());
+    bytes[4..8].copy_from_slice(&index.to_be_bytes());
+    H256(bytes)
+}
+
+pub(crate) fn account(byte: u8) -> AccountId {
+    AccountId([byte; 32])
+}
+
+fn block(number: BlockNumber) -> Block {
+    Block {
+        number,
+        hash: hash_of(number),
+        parent_hash: number.checked_sub(1).map_or(H256::ZERO, hash_of),
+        state_root: H256([1; 32]),
+        extrinsics_root: H256([2; 32]),
+        timestamp_ms: (number != 10).then_some(WIDE),
+        spec_version: spec_of(number),
+        extrinsic_count: 3,
+        event_count: 5,
+        digest_logs: vec![vec![6, 0xab], vec![]],
+    }
+}
+
+fn spec_of(number: BlockNumber) -> u32 {
+    if number < 15 { 300 } else { 301 }
+}
+
+fn call(pallet: &str, name: &str, args: serde_json::Value) -> Call {
+    Call {
+        pallet: pallet.into(),
+        name: name.into(),
+        args,
+    }
+}
+
+fn extrinsic(block: BlockNumber, index: u32) -> Extrinsic {
+    let failure = DispatchError {
+        pallet: Some("SubtensorModule".into()),
+        name: "NotEnoughStake".into(),
+        docs: "Too little stake.".into(),
+    };
+    let inherent = index == 0;
+    let failed = index == 2;
+    Extrinsic {
+        block,
+        index,
+        hash: extrinsic_hash(block, index),
+        raw: vec![0x28, 4, u8::try_from(index).unwrap()],
+        version: 4,
+        signer: (!inherent).then(|| account(u8::try_from(index).unwrap())),
+        nonce: (!inherent).then_some(WIDE),
+        tip: (!inherent).then_some(0),
+        fee: (!inherent).then_some(u128::MAX),
+        success: Some(!failed),
+        error: failed.then(|| failure.clone()),
+        call: match index {
+            0 => call("Timestamp", "set", json!({ "now": "1700000000000" })),
+            1 => call(
+                "SubtensorModule",
+                "set_weights",
+                json!({ "netuid": 1, "dests": [0, 1] }),
+            ),
+            _ => call("Utility", "batch", json!({ "calls": [] })),
+        },
+        nested: if failed {
+            vec![
+                NestedCall {
+                    path: vec![0],
+                    origin: account(2).to_string(),
+                    outcome: CallOutcome::Failed,
+                    error: Some(failure),
+                    call: call("SubtensorModule", "add_stake", json!({ "amount": "1" })),
+                },
+                NestedCall {
+                    path: vec![1],
+                    origin: account(2).to_string(),
+                    outcome: CallOutcome::NotRun,
+                    error: None,
+                    call: call("System", "remark", json!({ "remark": "0x" })),
+                },
+            ]
+        } else {
+            Vec::new()
+        },
+        spec_version: spec_of(block),
+    }
+}
+
+fn event(block: BlockNumber, index: u32) -> Event {
+    let (phase, pallet, name, fields) = match index {
+        0 => (
+            Phase::Initialization,
+            "SubtensorModule",
+            "EpochTriggered",
+            json!({ "netuid": 1 }),
+        ),
+        1 => (
+            Phase::ApplyExtrinsic(0),
+            "System",
+            "ExtrinsicSuccess",
+            json!({}),
+        ),
+        2 => (
+            Phase::ApplyExtrinsic(1),
+            "SubtensorModule",
+            "WeightsSet",
+            json!([1, 0]),
+        ),
+        3 => (
+            Phase::ApplyExtrinsic(1),
+            "System",
+            "ExtrinsicSuccess",
+            json!({}),
+        ),
+        _ => (
+            Phase::Finalization,
+            "Balances",
+            "Issued",
+            json!({ "amount": "18446744073709551615" }),
+        ),
+    };
+    Event {
+        block,
+        index,
+        phase,
+        pallet: pallet.into(),
+        name: name.into(),
+        fields,
+        spec_version: spec_of(block),
+    }
+}
+
+fn stamp(block: BlockNumber) -> Stamp {
+    Stamp {
+        block,
+        hash: hash_of(block),
+        spec_version: spec_of(block + 1),
+        finalized: true,
+    }
+}
+
+fn subnet(block: BlockNumber, netuid: NetUid, neurons: u16) -> Subnet {
+    let root = netuid.0 == 0;
+    let item = |name: &str, value, stored, changed_at| Item {
+        name: name.into(),
+        value,
+        stored,
+        changed_at,
+    };
+    Subnet {
+        stamp: stamp(block),
+        netuid,
+        neuron_count: Some(neurons),
+        tempo: Some(0),
+        last_epoch_block: (!root).then_some(WIDE),
+        blocks_since_last_step: Some(0),
+        mechanism_count: (block >= 15).then_some(2),
+        owner: (!root).then(|| account(9)),
+        owner_hotkey: None,
+        registered_at: (!root).then_some(0),
+        token_symbol: Some("τ".into()),
+        items: vec![
+            item("Kappa", Some(json!(32767)), false, None),
+            item("Burn", Some(json!(WIDE.to_string())), true, Some(block)),
+            item("SubnetIdentitiesV3", None, false, None),
+        ],
+    }
+}
+
+fn neuron(uid: u16, block: BlockNumber) -> Neuron {
+    let served = uid == 1;
+    Neuron {
+        uid: Uid(uid),
+        hotkey: account(u8::try_from(uid % 256).unwrap()),
+        coldkey: (uid != 2).then(|| account(200)),
+        block_at_registration: Some(u64::from(uid)),
+        axon: served.then(|| Axon {
+            block: WIDE,
+            version: u32::MAX,
+            ip: u128::MAX.to_string(),
+            ip_text: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".into(),
+            port: 65535,
+            ip_type: 6,
+            protocol: 4,
+            placeholder1: 0,
+            placeholder2: 255,
+        }),
+        prometheus: served.then(|| Prometheus {
+            block: 1,
+            version: 2,
+            ip: "2130706433".into(),
+            ip_text: "127.0.0.1".into(),
+            port: 9090,
+            ip_type: 4,
+        }),
+        active: Some(uid % 2 == 0),
+        // No longer computed from block 15 on.
+        rank: (block < 15).then_some(0),
+        trust: None,
+        consensus: Some(uid),
+        incentive: Some(if served { 65535 } else { 0 }),
+        dividends: Some(u16::try_from(block).unwrap()),
+        emission: Some(if served { u64::MAX } else { 0 }),
+        validator_trust: Some(13107),
+        validator_permit: Some(uid == 0),
+        stake_weight: (uid != 3).then_some(1),
+        pruning_score: None,
+        last_update: Some(WIDE + u64::from(uid)),
+    }
+}
+
+impl Reader for Fake {
+    fn status(&self) -> Result<Status, ReadError> {
+        self.count("status");
+        let held = self.held();
+        Ok(Status {
+            genesis_hash: H256([0xaa; 32]),
+            chain: Some("<Fake> chain".into()),
+            first: held.first,
+            last: held.last,
+            last_hash: held.last.map(hash_of),
+            last_timestamp_ms: held.last.map(|_| WIDE),
+            last_spec: held.last.map(spec_of),
+            node_finalized: held.node_finalized,
+            node_finalized_age_ms: held.node_finalized.map(|_| 5),
+            committed_age_ms: None,
+            following: held.following,
+            stopped: None,
+            format_version: 1,
+        })
+    }
+
+    fn blocks(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Block>>, ReadError> {
+        self.count("blocks");
+        let each = numbers.iter();
+        Ok(each
+            .map(|n| self.check(*n).ok().map(|()| block(*n)))
+            .collect())
+    }
+
+    fn block_numbers(&self, hashes: &[H256]) -> Result<Vec<Option<BlockNumber>>, ReadError> {
+        self.count("block_numbers");
+        let held = self.held();
+        let (Some(first), Some(last)) = (held.first, held.last) else {
+            return Ok(vec![None; hashes.len()]);
+        };
+        let each = hashes.iter();
+        Ok(each
+            .map(|hash| (first..=last).find(|n| hash_of(*n) == *hash))
+            .collect())
+    }
+
+    fn extrinsics(&self, blocks: &[BlockNumber]) -> Result<Vec<Vec<Extrinsic>>, ReadError> {
+        self.count("extrinsics");
+        let each = blocks.iter();
+        each.map(|block| {
+            self.check(*block)?;
+            Ok((0..3).map(|index| extrinsic(*block, index)).collect())
+        })
+        .collect()
+    }
+
+    fn extrinsics_by_hash(&self, hashes: &[H256]) -> Result<Vec<Vec<Extrinsic>>, ReadError> {
+        self.count("extrinsics_by_hash");
+        let range = {
+            let held = self.held();
+            held.first.unwrap_or(1)..=held.last.unwrap_or(0)
+        };
+        let each = hashes.iter();
+        Ok(each
+            .map(|hash| {
+                range
+                    .clone()
+                    .flat_map(|block| (0..3).map(move |index| extrinsic(block, index)))
+                    .filter(|extrinsic| extrinsic.hash == *hash)
+                    .collect()
+            })
+            .collect())
+    }
+
+    fn events(&self, blocks: &[BlockNumber]) -> Result<Vec<Vec<Event>>, ReadError> {
+        self.count("events");
+        let each = blocks.iter();
+        each.map(|block| {
+            self.check(*block)?;
+            Ok((0..5).map(|index| event(*block, index)).collect())
+        })
+        .collect()
+    }
+
+    fn subnets(&self, at: &[BlockNumber]) -> Result<Vec<Vec<NetUid>>, ReadError> {
+        self.count("subnets");
+        at.iter()
+            .map(|block| {
+                self.check(*block)?;
+                Ok((0..self.held().subnets).map(NetUid).collect())
+            })
+            .collect()
+    }
+
+    fn subnet(&self, keys: &[(BlockNumber, NetUid)]) -> Result<Vec<Option<Subnet>>, ReadError> {
+        self.count("subnet");
+        keys.iter()
+            .map(|(block, netuid)| {
+                self.check(*block)?;
+                let held = self.held();
+                Ok((netuid.0 < held.subnets).then(|| subnet(*block, *netuid, held.neurons)))
+            })
+            .collect()
+    }
+
+    fn metagraphs(
+        &self,
+        keys: &[(BlockNumber, NetUid, MechId)],
+    ) -> Result<Vec<Option<Metagraph>>, ReadError> {
+        self.count("metagraphs");
+        keys.iter()
+            .map(|(block, netuid, mechanism)| {
+                self.check(*block)?;
+                let held = self.held();
+                if held.broken == Some(*block) {
+                    return Err(ReadError::Decode("SECRET path /srv/store".into()));
+                }
+                let exists = netuid.0 < held.subnets && mechanism.0 <= 1;
+                Ok(exists.then(|| Metagraph {
+                    stamp: stamp(*block),
+                    netuid: *netuid,
+                    mechanism: *mechanism,
+                    neurons: (0..held.neurons).map(|uid| neuron(uid, *block)).collect(),
+                }))
+            })
+            .collect()
+    }
+
+    fn weights(
+        &self,
+        keys: &[(BlockNumber, NetUid, MechId)],
+    ) -> Result<Vec<Option<Vec<MatrixRow>>>, ReadError> {
+        self.count("weights");
+        keys.iter().map(|key| self.matrix(key)).collect()
+    }
+
+    fn bonds(
+        &self,
+        keys: &[(BlockNumber, NetUid, MechId)],
+    ) -> Result<Vec<Option<Vec<MatrixRow>>>, ReadError> {
+        self.count("bonds");
+        let each = keys.iter();
+        each.map(|key| {
+            Ok(self
+                .matrix(key)?
+                .map(|rows| rows.into_iter().take(1).collect()))
+        })
+        .collect()
+    }
+
+    fn runtimes(&self) -> Result<Vec<Runtime>, ReadError> {
+        self.count("runtimes");
+        let runtime = |spec_version, first_block, last_block| Runtime {
+            spec_version,
+            first_block,
+            last_block,
+            metadata_hash: H256([5; 32]),
+            metadata_version: 15,
+            metadata_bytes: WIDE,
+        };
+        Ok(vec![runtime(300, 10, Some(14)), runtime(301, 15, None)])
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Committed> {
+        self.sender.subscribe()
+    }
+}

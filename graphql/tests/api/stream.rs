@@ -1,0 +1,294 @@
+//! Subscriptions over a real WebSocket.
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use graphql::{Limits, ServerOptions};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::fake::{Fake, hash_of};
+use crate::http::{Server, start, start_with};
+
+struct Client(WebSocketStream<TcpStream>);
+
+async fn connect(server: &Server, protocol: &'static str) -> Result<Client, Error> {
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let url = format!("ws://{}/graphql/ws", server.addr);
+    let mut request = url.into_client_request().unwrap();
+    let name = "sec-websocket-protocol";
+    request
+        .headers_mut()
+        .insert(name, HeaderValue::from_static(protocol));
+    let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+    Ok(Client(socket))
+}
+
+async fn ready(server: &Server) -> Client {
+    let mut client = connect(server, "graphql-transport-ws").await.unwrap();
+    client.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(client.next().await, json!({ "type": "connection_ack" }));
+    client
+}
+
+impl Client {
+    async fn send(&mut self, message: Value) {
+        self.0
+            .send(Message::text(message.to_string()))
+            .await
+            .unwrap();
+    }
+
+    async fn subscribe(&mut self, id: &str, query: &str) {
+        self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query } }))
+            .await;
+    }
+
+    async fn frame(&mut self) -> Message {
+        let frame = tokio::time::timeout(Duration::from_secs(10), self.0.next()).await;
+        frame.expect("silence").expect("the socket ended").unwrap()
+    }
+
+    async fn next(&mut self) -> Value {
+        loop {
+            match self.frame().await {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The data of the next message of one subscription.
+    async fn data(&mut self, id: &str) -> Value {
+        let mut message = self.next().await;
+        assert_eq!(
+            (&message["type"], &message["id"]),
+            (&json!("next"), &json!(id)),
+            "{message}"
+        );
+        assert_eq!(message["payload"].get("errors"), None, "{message}");
+        message["payload"]["data"].take()
+    }
+}
+
+async fn listening(server: &Server, count: usize) {
+    for _ in 0..1000 {
+        if server.fake.listeners() == count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{} listeners instead of {count}", server.fake.listeners());
+}
+
+const BLOCKS: &str = "subscription { blocks { __typename
+    ... on BlockCommitted { number hash epochs block { number extrinsics { totalCount } subnet(netuid: 1) { stamp { block } } } }
+    ... on Lagged { missed lastSeen } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_are_told_after_their_commit() {
+    let server = start(Fake::new()).await;
+    let mut client = ready(&server).await;
+    client.subscribe("s", BLOCKS).await;
+    listening(&server, 1).await;
+    for (number, epochs) in [(21, vec![]), (22, vec![1, 7])] {
+        assert_eq!(server.fake.commit(&epochs), number);
+        assert_eq!(
+            client.data("s").await["blocks"],
+            json!({
+                "__typename": "BlockCommitted", "number": number,
+                "hash": hash_of(number).to_string(), "epochs": epochs,
+                "block": {
+                    "number": number, "extrinsics": { "totalCount": 3 },
+                    "subnet": { "stamp": { "block": number } },
+                },
+            })
+        );
+    }
+    // The other side may end one stream and go on with the socket.
+    client.send(json!({ "id": "s", "type": "complete" })).await;
+    listening(&server, 0).await;
+    assert_eq!(
+        client.next().await,
+        json!({ "type": "complete", "id": "s" })
+    );
+    client.subscribe("q", "{ status { last } }").await;
+    assert_eq!(client.data("q").await["status"]["last"], 22);
+    assert_eq!(client.next().await["type"], "complete");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epochs_are_filtered_by_subnet() {
+    let server = start(Fake::new()).await;
+    let mut client = ready(&server).await;
+    let fields =
+        "__typename ... on EpochRan { number hash netuid subnet { netuid stamp { block } } }";
+    client
+        .subscribe("all", &format!("subscription {{ epochs {{ {fields} }} }}"))
+        .await;
+    listening(&server, 1).await;
+    let mut other = ready(&server).await;
+    other
+        .subscribe(
+            "two",
+            &format!("subscription {{ epochs(netuids: [2]) {{ {fields} }} }}"),
+        )
+        .await;
+    listening(&server, 2).await;
+    server.fake.commit(&[1]);
+    server.fake.commit(&[]);
+    server.fake.commit(&[1, 2]);
+    let epoch = |number: u32, netuid: u16| {
+        json!({
+            "__typename": "EpochRan", "number": number, "hash": hash_of(number).to_string(),
+            "netuid": netuid, "subnet": { "netuid": netuid, "stamp": { "block": number } },
+        })
+    };
+    for expected in [epoch(21, 1), epoch(23, 1), epoch(23, 2)] {
+        assert_eq!(client.data("all").await["epochs"], expected);
+    }
+    assert_eq!(other.data("two").await["epochs"], epoch(23, 2));
+}
+
+// One thread: the server cannot read the channel while the burst is sent.
+#[tokio::test]
+async fn a_client_that_lags_is_told_and_goes_on() {
+    let server = start(Fake::new()).await;
+    let mut client = ready(&server).await;
+    client.subscribe("s", BLOCKS).await;
+    listening(&server, 1).await;
+    server.fake.commit(&[]);
+    assert_eq!(client.data("s").await["blocks"]["number"], 21);
+    for _ in 0..20 {
+        server.fake.commit(&[]);
+    }
+    // The channel holds four: 22 to 37 are gone.
+    assert_eq!(
+        client.data("s").await["blocks"],
+        json!({ "__typename": "Lagged", "missed": "16", "lastSeen": 21 })
+    );
+    for number in 38..=41 {
+        assert_eq!(client.data("s").await["blocks"]["number"], number);
+    }
+    assert_eq!(server.fake.commit(&[]), 42);
+    assert_eq!(client.data("s").await["blocks"]["number"], 42);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_and_limits_hold_on_sockets_too() {
+    let server = start(Fake::new()).await;
+    let mut client = ready(&server).await;
+    let error = async |client: &mut Client, id: &str, query: &str| {
+        client.subscribe(id, query).await;
+        let message = client.next().await;
+        assert_eq!(message["type"], "next", "{message}");
+        assert_eq!(client.next().await["type"], "complete");
+        message["payload"]["errors"][0]["extensions"].clone()
+    };
+    assert_eq!(
+        error(&mut client, "a", "{ nothing }").await["code"],
+        "BAD_INPUT"
+    );
+    assert_eq!(
+        error(&mut client, "b", "{ block(number: 1) { number } }").await["code"],
+        "OUT_OF_RANGE"
+    );
+    let deep = format!(
+        "{{ block {}number{} }}",
+        "{ parent ".repeat(20) + "{ ",
+        " }".repeat(21)
+    );
+    assert_eq!(error(&mut client, "c", &deep).await["limit"], "depth");
+    let nested = "{a".repeat(1_000);
+    assert_eq!(
+        error(&mut client, "d", &nested).await["code"],
+        "LIMIT_EXCEEDED"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_and_their_operations_are_bounded() {
+    let options = ServerOptions {
+        limits: Limits {
+            websockets: 1,
+            operations_per_websocket: 2,
+            body_bytes: 2_000,
+            ..Limits::default()
+        },
+        ..ServerOptions::default()
+    };
+    let server = start_with(Fake::new(), options).await;
+    let mut client = ready(&server).await;
+    for id in ["1", "2"] {
+        client.subscribe(id, BLOCKS).await;
+    }
+    listening(&server, 2).await;
+    client.subscribe("3", BLOCKS).await;
+    let refused = client.next().await;
+    assert_eq!(refused["id"], "3");
+    let extensions = &refused["payload"]["errors"][0]["extensions"];
+    assert_eq!(extensions["code"], "LIMIT_EXCEEDED");
+    assert_eq!(extensions["allowed"], 2);
+    assert_eq!(client.next().await["type"], "complete");
+    // A place is free again when its stream ends.
+    client.send(json!({ "id": "1", "type": "complete" })).await;
+    assert_eq!(client.next().await["type"], "complete");
+    client.subscribe("4", "{ status { last } }").await;
+    assert_eq!(client.data("4").await["status"]["last"], 20);
+    assert_eq!(client.next().await["type"], "complete");
+
+    match connect(&server, "graphql-transport-ws").await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 503),
+        other => panic!("{:?}", other.err()),
+    }
+    // A message above the limit ends the socket, which frees its place.
+    let _ = client.0.send(Message::text("x".repeat(3_000))).await;
+    while let Some(Ok(message)) = client.0.next().await {
+        assert!(!message.is_text(), "{message:?}");
+    }
+    listening(&server, 0).await;
+    for _ in 0..100 {
+        if connect(&server, "graphql-transport-ws").await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the place was not freed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_shown_the_door() {
+    let server = start(Fake::new()).await;
+    match connect(&server, "graphql-ws").await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 400),
+        other => panic!("{:?}", other.err()),
+    }
+    // A subscription before the introduction, and text that is no message.
+    let early = json!({ "id": "1", "type": "subscribe", "payload": { "query": BLOCKS } });
+    for text in [early.to_string(), "no json".to_owned()] {
+        let mut client = connect(&server, "graphql-transport-ws").await.unwrap();
+        client.0.send(Message::text(text)).await.unwrap();
+        assert!(matches!(client.frame().await, Message::Close(Some(_))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_closes_sockets_and_returns() {
+    let server = start(Fake::new()).await;
+    let mut client = ready(&server).await;
+    client.subscribe("s", BLOCKS).await;
+    listening(&server, 1).await;
+    let began = std::time::Instant::now();
+    let stopping = tokio::spawn(server.stop());
+    let Message::Close(Some(frame)) = client.frame().await else {
+        panic!("no close frame");
+    };
+    assert_eq!(u16::from(frame.code), 1001);
+    stopping.await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
