@@ -1,0 +1,3 @@
+//! Joins the crates: what one asks for, answered by another. No rules in here.
+
+pub(crate) mod reader;

@@ -1,0 +1,164 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::networks::Network;
+
+/// Follows a Bittensor chain, stores it, recomputes it, serves it by GraphQL.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Follow a chain into a store and serve it.
+    Run(Flags),
+    /// Follow a chain into a store, without a server.
+    Index(Flags),
+    /// Serve a store that is already there, without a node.
+    Serve(Flags),
+    /// Everything on one machine: a replay node plays a recorded chain, yumascope follows and serves it.
+    Demo(DemoArgs),
+    /// Decode bytes of a chain with its metadata; prints JSON.
+    Decode(DecodeArgs),
+    /// Check a whole store: parent hashes, gaps, and a digest of every row.
+    Check(CheckArgs),
+    /// Measure blocks per second from a replay node to the durable store.
+    Bench(BenchArgs),
+}
+
+/// Settings; a flag wins over `YUMASCOPE_…` in the environment, that over the
+/// file given by --config, that over the default.
+#[derive(Debug, Default, Clone, ClapArgs, Serialize)]
+pub(crate) struct Flags {
+    /// A known network: its node addresses, unless --url is given, and its genesis hash.
+    #[arg(long, value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) network: Option<Network>,
+    /// Address of a node (ws:// or wss://); give it again for more nodes.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) url: Vec<String>,
+    /// Folder of the store [default: ./yumascope-data].
+    #[arg(long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Address to serve on [default: 127.0.0.1:8787].
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// First block of a new store [default: 0; the finalized head for finney and test].
+    #[arg(long, value_name = "BLOCK")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<u32>,
+    /// Last block; without it the chain is followed.
+    #[arg(long, value_name = "BLOCK")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<u32>,
+    /// Most blocks fetched in one batch [default: 32].
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) window: Option<u32>,
+    /// Store's page cache in MiB [default: 256].
+    #[arg(long, value_name = "MIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_mib: Option<u64>,
+    /// Longest wait for one answer of a node, in seconds [default: 30].
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timeout: Option<u64>,
+    /// How long a failing node is asked again, in seconds; 0 is forever [default: 120; 0 for run].
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) patience: Option<u64>,
+    /// What to log: error, warn, info, debug, or a tracing filter [default: info].
+    #[arg(long, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<String>,
+    /// Log as JSON lines.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) log_json: bool,
+    /// Settings in TOML; unknown keys are refused.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the settings in force as TOML and stop.
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) print_config: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// Folder of a recorded chain instead of the built-in one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recording: Option<PathBuf>,
+    /// Play the chain live, a block every so many milliseconds, instead of all at once.
+    #[arg(long, value_name = "MS")]
+    pub(crate) live: Option<u64>,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum DecodeKind {
+    /// A raw extrinsic with its length prefix, or a JSON list of them.
+    Extrinsic,
+    /// The value of System.Events: all events of a block.
+    Event,
+    /// A storage key, or KEY=VALUE.
+    Storage,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DecodeArgs {
+    /// What the bytes are.
+    #[arg(value_enum)]
+    pub(crate) kind: DecodeKind,
+    /// Metadata of the runtime: the bytes of state_getMetadata, raw or as hex.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata: PathBuf,
+    /// The bytes in hex; - or nothing reads standard input.
+    #[arg(value_name = "HEX|-")]
+    pub(crate) hex: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// Folder of the store.
+    #[arg(long, value_name = "DIR", default_value = "yumascope-data")]
+    pub(crate) data_dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// Folder of a recorded chain instead of the built-in one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recording: Option<PathBuf>,
+    /// How often the recording is played, one after the other.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) repeat: u32,
+    /// Most blocks fetched in one batch.
+    #[arg(long, default_value_t = 32)]
+    pub(crate) window: u32,
+    /// Keep the store in this folder instead of a temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Read the recording in the process instead of over a WebSocket.
+    #[arg(long)]
+    pub(crate) no_socket: bool,
+    /// Keep the store in memory instead of on disk.
+    #[arg(long)]
+    pub(crate) in_memory: bool,
+}

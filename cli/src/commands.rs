@@ -1,0 +1,55 @@
+//! One file a command.
+
+mod bench;
+mod check;
+mod decode;
+mod demo;
+mod index;
+mod serve;
+
+use anyhow::Result;
+
+use crate::args::{Args, Command, Flags};
+use crate::config::Config;
+use crate::telemetry;
+
+/// Carries out the command line.
+pub(crate) fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::Run(flags) => with_config(&flags, index::run),
+        Command::Index(flags) => with_config(&flags, index::index),
+        Command::Serve(flags) => with_config(&flags, serve::serve),
+        Command::Demo(demo) => {
+            let flags = demo.flags.clone();
+            with_config(&flags, |config| demo::demo(config, &demo))
+        }
+        Command::Decode(args) => decode::decode(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Bench(args) => bench::bench(&args),
+    }
+}
+
+/// Loads the settings, starts the log, or prints the settings and stops.
+fn with_config(flags: &Flags, command: impl FnOnce(Config) -> Result<()>) -> Result<()> {
+    let config = Config::load(flags)?;
+    if flags.print_config {
+        print(&config.to_toml()?);
+        return Ok(());
+    }
+    telemetry::logs(&config.log, config.log_json)?;
+    command(config)
+}
+
+/// A tokio runtime for a command.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+/// Data goes to standard output, everything else to standard error. A reader
+/// that hung up is no error.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = write!(std::io::stdout().lock(), "{text}");
+}

@@ -1,0 +1,11 @@
+//! `serve`: a store without a node.
+
+use anyhow::Result;
+
+use crate::app;
+use crate::config::Config;
+
+/// Serves what is stored until told to stop.
+pub(crate) fn serve(config: Config) -> Result<()> {
+    super::runtime()?.block_on(app::serve_only(config))
+}

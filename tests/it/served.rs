@@ -1,0 +1,166 @@
+//! The program as a person runs it: `demo` in the background, its HTTP answers,
+//! its end on a signal.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::context::{node, outcome, program, text};
+
+/// A running program and the address it serves on.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(args: &[&str]) -> Served {
+    let mut child = program(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let address = loop {
+        let line = lines.next().expect("it ended without an address").unwrap();
+        if let Some((_, rest)) = line.split_once("serves on http://") {
+            break rest.split('/').next().unwrap().to_owned();
+        }
+    };
+    // Keep reading, or the program would stop at a full pipe.
+    std::thread::spawn(move || for _ in lines {});
+    Served { child, address }
+}
+
+/// One request over a connection of its own: status and body.
+fn http(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = if head.to_lowercase().contains("transfer-encoding: chunked") {
+        dechunk(body)
+    } else {
+        body.to_owned()
+    };
+    (status, body)
+}
+
+fn dechunk(mut body: &str) -> String {
+    let mut out = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        if size == 0 {
+            break;
+        }
+        out.push_str(&rest[..size]);
+        body = &rest[size + 2..];
+    }
+    out
+}
+
+fn query(address: &str, query: &str) -> Value {
+    let body = json!({ "query": query }).to_string();
+    let (status, body) = http(address, "POST", "/graphql", &body);
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+fn wait_until_ready(address: &str) {
+    let started = Instant::now();
+    while http(address, "GET", "/ready", "").0 != 200 {
+        assert!(started.elapsed() < Duration::from_secs(60), "not ready");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The query of the README, and its answer as printed there.
+fn readme_example() -> (String, Value) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let block = |fence: &str| {
+        let from = readme
+            .find(fence)
+            .unwrap_or_else(|| panic!("README has no {fence}"));
+        let body = &readme[from + fence.len()..];
+        body[..body.find("```").unwrap()].trim().to_owned()
+    };
+    let answer = serde_json::from_str(&block("```json\n")).expect("the README's answer is JSON");
+    (block("```graphql\n"), answer)
+}
+
+#[test]
+fn the_demo_answers_what_the_readme_says() {
+    let served = start(&["demo", "--listen", "127.0.0.1:0"]);
+    wait_until_ready(&served.address);
+    let (question, answer) = readme_example();
+    assert_eq!(query(&served.address, &question), answer);
+    let (status, page) = http(&served.address, "GET", "/graphql", "");
+    assert_eq!(status, 200);
+    assert!(page.contains("<html"), "{page:.200}");
+    assert_eq!(http(&served.address, "GET", "/health", "").0, 200);
+    let (_, metrics) = http(&served.address, "GET", "/metrics", "");
+    assert!(metrics.contains("indexer_blocks_total 330"), "{metrics}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_in_order_and_the_store_can_be_served_again() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let node = runtime.block_on(node("upgrades"));
+    let dir = tempfile::tempdir().unwrap();
+    let url = node.ws_url();
+    let data = text(dir.path());
+    let args = [
+        "run",
+        "--url",
+        &url,
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        data,
+    ];
+    let mut served = start(&args);
+    wait_until_ready(&served.address);
+    let pid = served.child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    assert!(served.child.wait().unwrap().success());
+    runtime.block_on(node.stop());
+
+    let served = start(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
+    let status = query(
+        &served.address,
+        "{ status { last following } runtimes { specVersion } }",
+    );
+    assert_eq!(
+        status["data"]["runtimes"].as_array().map(Vec::len),
+        Some(3),
+        "{status}"
+    );
+    let held = outcome(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
+    assert!(String::from_utf8_lossy(&held.stderr).contains("another yumascope"));
+}
