@@ -1,11 +1,14 @@
 //! The one way to the port: off the event loop, bounded, and with internal errors kept inside.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 
-use tokio::sync::{OnceCell, Semaphore};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use tokio::sync::Semaphore;
 
 use crate::ports::{ReadError, Reader};
 
@@ -72,38 +75,72 @@ fn report(name: &'static str, error: &ReadError) {
     }
 }
 
+/// A method of the port that answers many keys at once.
+type ReadMany<K, V> = fn(&dyn Reader, &[K]) -> Result<Vec<V>, ReadError>;
+
 /// Joins the reads that fields of one operation make at the same step into one call of the port.
 ///
-/// A key is put into the open group when its field is first polled. The task then yields once:
-/// the runtime wakes a yielded task only after it has polled everything it can, so by then every
-/// sibling field has added its key. The first field to come back closes the group and reads. No
-/// timer is involved, and how many reads a query makes does not depend on the scheduler.
+/// A key is put into the open group when its field is first polled. The field then yields to its
+/// siblings until some rounds in a row have added no key; the first that sees so closes the group
+/// and reads. No timer is involved, so a lone read waits for microseconds and a list of a thousand
+/// fields makes one read.
 ///
 /// Nothing is kept after a group is answered: a long subscription does not grow.
 pub(crate) struct Batch<K, V> {
     reads: Reads,
     name: &'static str,
-    read: fn(&dyn Reader, &[K]) -> Result<Vec<V>, ReadError>,
+    read: ReadMany<K, V>,
     open: Mutex<Option<Arc<Group<K, V>>>>,
 }
 
 struct Group<K, V> {
     keys: Mutex<Vec<K>>,
-    answer: OnceCell<Result<Answers<K, V>, ReadError>>,
+    answer: OnceLock<Shared<BoxFuture<'static, Answered<K, V>>>>,
+}
+
+/// Rounds without a new key after which a group is complete. One is not enough: a large set of
+/// futures polls only some of its members before it yields itself.
+const QUIET_ROUNDS: u32 = 3;
+
+impl<K, V> Group<K, V> {
+    async fn settled(&self) {
+        let (mut known, mut quiet) = (0, 0);
+        while quiet < QUIET_ROUNDS && self.answer.get().is_none() {
+            pass().await;
+            let now = lock(&self.keys).len();
+            quiet = if now == known { quiet + 1 } else { 0 };
+            known = now;
+        }
+    }
+}
+
+/// Lets the other futures of the same task have a turn.
+///
+/// The runtime's own `yield_now` would wake each field from outside the task, some of them late
+/// when the machine is busy; groups would then fall apart now and then. Waking within the task keeps
+/// the turns in order.
+async fn pass() {
+    let mut passed = false;
+    std::future::poll_fn(|cx| {
+        if passed {
+            return Poll::Ready(());
+        }
+        passed = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 type Answers<K, V> = HashMap<K, Result<V, ReadError>>;
+type Answered<K, V> = Arc<Result<Answers<K, V>, ReadError>>;
 
 impl<K, V> Batch<K, V>
 where
     K: Copy + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    pub(crate) fn new(
-        reads: &Reads,
-        name: &'static str,
-        read: fn(&dyn Reader, &[K]) -> Result<Vec<V>, ReadError>,
-    ) -> Self {
+    pub(crate) fn new(reads: &Reads, name: &'static str, read: ReadMany<K, V>) -> Self {
         Self {
             reads: reads.clone(),
             name,
@@ -113,39 +150,19 @@ where
     }
 
     pub(crate) async fn load(&self, key: K) -> Result<V, ReadError> {
-        let group = self.join(&[key]);
-        self.answer(&group, key).await
+        let answer = self.answer(&[key]).await;
+        self.pick(&answer, &key)
     }
 
-    /// The values of several keys, in their order, out of one group.
+    /// The values of several keys, in their order; the first that failed fails them all.
     pub(crate) async fn load_many(&self, keys: &[K]) -> Result<Vec<V>, ReadError> {
-        let group = self.join(keys);
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            values.push(self.answer(&group, *key).await?);
-        }
-        Ok(values)
+        let answer = self.answer(keys).await;
+        keys.iter().map(|key| self.pick(&answer, key)).collect()
     }
 
-    fn join(&self, keys: &[K]) -> Arc<Group<K, V>> {
-        let mut open = lock(&self.open);
-        let group = open.get_or_insert_with(|| {
-            Arc::new(Group {
-                keys: Mutex::new(Vec::new()),
-                answer: OnceCell::new(),
-            })
-        });
-        lock(&group.keys).extend_from_slice(keys);
-        group.clone()
-    }
-
-    async fn answer(&self, group: &Arc<Group<K, V>>, key: K) -> Result<V, ReadError> {
-        if !group.answer.initialized() {
-            tokio::task::yield_now().await;
-        }
-        let answer = group.answer.get_or_init(|| self.fill(group)).await;
-        match answer {
-            Ok(values) => values.get(&key).cloned().unwrap_or_else(|| {
+    fn pick(&self, answer: &Answered<K, V>, key: &K) -> Result<V, ReadError> {
+        match &**answer {
+            Ok(values) => values.get(key).cloned().unwrap_or_else(|| {
                 let text = format!("the read `{}` left out a key", self.name);
                 Err(ReadError::Store(text))
             }),
@@ -153,21 +170,47 @@ where
         }
     }
 
-    async fn fill(&self, group: &Arc<Group<K, V>>) -> Result<Answers<K, V>, ReadError> {
+    /// Puts keys into the open group and waits for its answer.
+    async fn answer(&self, keys: &[K]) -> Answered<K, V> {
+        let group = self.join(keys);
+        group.settled().await;
+        // Whoever waits drives the read, so it goes on if the field that began it is dropped.
+        group
+            .answer
+            .get_or_init(|| self.close(&group))
+            .clone()
+            .await
+    }
+
+    fn join(&self, keys: &[K]) -> Arc<Group<K, V>> {
+        let mut open = lock(&self.open);
+        let group = open.get_or_insert_with(|| {
+            Arc::new(Group {
+                keys: Mutex::new(Vec::new()),
+                answer: OnceLock::new(),
+            })
+        });
+        lock(&group.keys).extend_from_slice(keys);
+        group.clone()
+    }
+
+    /// Lets no more keys into the group and begins its read.
+    fn close(&self, group: &Arc<Group<K, V>>) -> Shared<BoxFuture<'static, Answered<K, V>>> {
         {
             let mut open = lock(&self.open);
             if open.as_ref().is_some_and(|now| Arc::ptr_eq(now, group)) {
                 *open = None;
             }
         }
-        // Cloned, not taken: if this field is dropped mid-read, the next one reads again.
-        let mut keys = lock(&group.keys).clone();
-        let mut seen = std::collections::HashSet::with_capacity(keys.len());
+        let mut keys = std::mem::take(&mut *lock(&group.keys));
+        let mut seen = HashSet::with_capacity(keys.len());
         keys.retain(|key| seen.insert(*key));
-        let (read, name) = (self.read, self.name);
-        self.reads
-            .run(name, move |reader| read_all(reader, name, read, keys))
-            .await
+        let (reads, read, name) = (self.reads.clone(), self.read, self.name);
+        let answer = async move {
+            let read = reads.run(name, move |reader| read_all(reader, name, read, keys));
+            Arc::new(read.await)
+        };
+        answer.boxed().shared()
     }
 }
 
@@ -176,7 +219,7 @@ where
 fn read_all<K: Copy + Eq + Hash, V>(
     reader: &dyn Reader,
     name: &'static str,
-    read: fn(&dyn Reader, &[K]) -> Result<Vec<V>, ReadError>,
+    read: ReadMany<K, V>,
     keys: Vec<K>,
 ) -> Result<Answers<K, V>, ReadError> {
     match read(reader, &keys) {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_graphql::{Context, Object};
 use chain_metadata::{MechId, NetUid};
 
-use super::connection::{EventConnection, ExtrinsicConnection, Kind, PageArgs, page_in_block};
+use super::connection::{EventConnection, ExtrinsicConnection};
+use super::cost;
 use super::error::Res;
 use super::event::EventNode;
 use super::extrinsic::ExtrinsicNode;
-use super::limits::cost;
 use super::metagraph::MetagraphNode;
+use super::paging::{Kind, PageArgs, page_in_block};
 use super::scalars::{Account, Bytes, Hash, U64};
 use super::subnet::SubnetNode;
 use crate::loaders::loaders;

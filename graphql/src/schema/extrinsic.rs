@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use super::block::BlockNode;
+use super::cost;
 use super::error::Res;
 use super::event::EventNode;
-use super::limits::cost;
 use super::scalars::{Account, Bytes, Hash, Json, U64, U128};
 use crate::loaders::loaders;
 use crate::ports::{self, Extrinsic, Phase};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, SimpleObject};
 use chain_metadata::Uid;
 
+use super::cost;
 use super::error::{ApiError, Res};
-use super::limits::cost;
 use super::metagraph::page_size;
 use super::scalars::normalized;
 use super::subnet::Stamp;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Object};
 use chain_metadata::{BlockNumber, MechId, NetUid, Uid};
 
+use super::cost;
 use super::error::{ApiError, Res};
-use super::limits::cost;
 use super::matrix::{self, MatrixNode, Which};
 use super::neuron::NeuronNode;
 use super::subnet::{Stamp, SubnetNode};

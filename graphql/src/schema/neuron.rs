@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, SimpleObject};
 use chain_metadata::Uid;
 
+use super::cost;
 use super::error::{ApiError, Res};
-use super::limits::cost;
 use super::matrix::RowNode;
 use super::scalars::{Account, U32, U64, U128, normalized};
 use super::subnet::Stamp;

@@ -7,13 +7,15 @@ use chain_metadata::{MechId, NetUid, Uid};
 
 use super::as_of::{self, AsOf};
 use super::block::BlockNode;
-use super::connection::{BlockConnection, Cursor, Kind, Page, PageArgs, page_of_heights};
+use super::connection::BlockConnection;
+use super::cost;
 use super::error::{ApiError, Res};
 use super::extrinsic::ExtrinsicNode;
-use super::limits::{Limits, LimitsNode, cost};
+use super::limits::{Limits, LimitsNode};
 use super::matrix::{self, MatrixNode, Which};
 use super::metagraph::MetagraphNode;
 use super::neuron::NeuronNode;
+use super::paging::{Cursor, Kind, Page, PageArgs, page_of_heights};
 use super::scalars::Hash;
 use super::status::{AvailableRange, Runtime, Status};
 use super::subnet::SubnetNode;
@@ -94,7 +96,6 @@ impl Query {
     /// Stored blocks, page by page. Cursors stay valid when new blocks arrive. Null only together
     /// with an error.
     #[graphql(complexity = "cost::blocks(first, last, child_complexity)")]
-    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn blocks(
         &self,
         ctx: &Context<'_>,

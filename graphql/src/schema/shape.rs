@@ -9,7 +9,7 @@ use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationType, Selection, SelectionSet,
 };
 use async_graphql::registry::{MetaType, MetaTypeName, Registry};
-use async_graphql::{PathSegment, Response, Value};
+use async_graphql::{Name, PathSegment, Response, Value};
 
 /// The selected fields of one object, in the order of the query.
 struct Plan<'a>(Vec<Step<'a>>);
@@ -39,9 +39,20 @@ pub(crate) fn shape(
         OperationType::Subscription => registry.subscription_type.as_deref(),
         OperationType::Query | OperationType::Mutation => Some(registry.query_type.as_str()),
     };
-    for error in &response.errors {
+    if response.data != Value::Null {
         let root = root.unwrap_or_default();
-        fail(&mut response.data, &error.path, &plan, root, registry);
+        let paths = response.errors.iter().map(|error| error.path.as_slice());
+        let mut nulls: Vec<&[PathSegment]> = paths
+            .filter_map(|path| {
+                let depth = nullable_depth(&response.data, path, &plan, root, registry)?;
+                path.get(..depth)
+            })
+            .collect();
+        // The deepest first, so that a parent that must be null stays null.
+        nulls.sort_by_key(|path| std::cmp::Reverse(path.len()));
+        for path in nulls {
+            put_null(&mut response.data, path);
+        }
     }
     order(&mut response.data, &plan);
 }
@@ -119,20 +130,18 @@ fn order(value: &mut Value, plan: &Plan<'_>) {
     }
 }
 
-/// Puts null where an error's path leads, or at the nearest parent that may be null.
-fn fail(data: &mut Value, path: &[PathSegment], plan: &Plan<'_>, root: &str, registry: &Registry) {
-    if path.is_empty() || *data == Value::Null {
-        return;
-    }
-    let depth = nullable_depth(data, path, plan, root, registry);
-    let Some(depth) = depth else { return };
+/// Puts null where a path leads. An object on the way that lost all its fields, which the engine
+/// gives as null, becomes an object again.
+fn put_null(data: &mut Value, path: &[PathSegment]) {
     let mut place = data;
-    for segment in path.iter().take(depth) {
+    for segment in path {
+        if let (PathSegment::Field(_), Value::Null) = (segment, &*place) {
+            *place = Value::Object(Default::default());
+        }
         let next = match (segment, place) {
-            (PathSegment::Field(key), Value::Object(map)) => Some(
-                map.entry(async_graphql::Name::new(key))
-                    .or_insert(Value::Null),
-            ),
+            (PathSegment::Field(key), Value::Object(map)) => {
+                Some(map.entry(Name::new(key)).or_insert(Value::Null))
+            }
             (PathSegment::Index(index), Value::List(items)) => items.get_mut(*index),
             _ => None,
         };
@@ -144,8 +153,8 @@ fn fail(data: &mut Value, path: &[PathSegment], plan: &Plan<'_>, root: &str, reg
     *place = Value::Null;
 }
 
-/// How many segments of the path lead to the place that becomes null: 0 is the whole answer.
-/// `None` when the answer has a value at the path's end, so that nothing is amiss.
+/// How many segments of an error's path lead to the place that must be null: 0 is the whole
+/// answer. `None` when the answer has something at the path's end, so that nothing is amiss.
 fn nullable_depth(
     data: &Value,
     path: &[PathSegment],
@@ -160,11 +169,9 @@ fn nullable_depth(
         match segment {
             PathSegment::Field(key) => {
                 let parent = MetaTypeName::concrete_typename(&ty).to_owned();
-                let steps = plan.0.iter().filter(|step| step.key == key.as_str());
-                let found = steps
-                    .filter_map(|step| Some((step, field_type(registry, &parent, step.name)?)))
-                    .next();
-                let (step, field) = found?;
+                let mut steps = plan.0.iter().filter(|step| step.key == key.as_str());
+                let (step, field) = steps
+                    .find_map(|step| Some((step, field_type(registry, &parent, step.name)?)))?;
                 (plan, ty) = (&step.below, field);
                 place = match place {
                     Some(Value::Object(map)) => map.get(key.as_str()),
@@ -184,15 +191,8 @@ fn nullable_depth(
         if !MetaTypeName::create(&ty).is_non_null() {
             deepest = at + 1;
         }
-        match place {
-            // A parent was made null for an earlier error.
-            Some(Value::Null) if deepest == at + 1 => return None,
-            // An object all of whose fields failed, where no null may be, or a field left out.
-            Some(Value::Null) | None => return Some(deepest),
-            Some(_) => {}
-        }
     }
-    None
+    place.is_none().then_some(deepest)
 }
 
 /// The type of a field, of an object or of any member of a union.

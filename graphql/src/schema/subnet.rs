@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, SimpleObject};
 use chain_metadata::{BlockNumber, MechId, NetUid};
 
+use super::cost;
 use super::error::Res;
-use super::limits::cost;
 use super::matrix::{self, MatrixNode, Which};
 use super::metagraph::MetagraphNode;
 use super::scalars::{Account, Hash, Json, U64};

@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn every_other_state_says_why_not() {
-        let cases: [(&str, fn(&mut Status)); 5] = [
+        type Change = fn(&mut Status);
+        let cases: [(&str, Change); 5] = [
             ("11 blocks behind", |s| s.node_finalized = Some(111)),
             ("60001 ms ago", |s| s.node_finalized_age_ms = Some(60_001)),
             ("has not told", |s| s.node_finalized = None),

@@ -1,7 +1,7 @@
 //! Two small pages that need no network but this server: a landing page and a page to query with.
 
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
@@ -18,7 +18,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// GET `/`: what this is, how it stands, where to go.
-pub(super) async fn landing(State(app): State<App>) -> Response {
+pub(super) async fn landing(State(app): State<App>, headers: HeaderMap) -> Response {
     let status = app.reads.run("status", |reader| reader.status()).await;
     let rows = match &status {
         Ok(status) => rows(status),
@@ -28,7 +28,12 @@ pub(super) async fn landing(State(app): State<App>) -> Response {
         .iter()
         .map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>\n", escaped(value)))
         .collect();
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let origin = format!("http://{}", host.unwrap_or("localhost"));
     let page = LANDING
+        .replace("{{origin}}", &escaped(&origin))
         .replace("{{status}}", &table)
         .replace("{{version}}", env!("CARGO_PKG_VERSION"));
     served("text/html; charset=utf-8", page)

@@ -69,6 +69,7 @@ async fn pages_work_without_any_other_host() {
     );
     assert!(landing.body.contains("10 to 20"));
     assert!(!landing.body.contains("{{"));
+    assert!(landing.body.contains("http://test/graphql"));
     let page = server.get("/graphql").await;
     assert_eq!(page.status, 200);
     assert!(page.head.contains("content-type: text/html"));

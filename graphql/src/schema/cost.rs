@@ -1,0 +1,94 @@
+//! Costs of fields, for the limit on complexity. One is about one value in the answer.
+
+use super::paging::{DEFAULT_BLOCKS, DEFAULT_ITEMS};
+
+/// Subnets that a list is reckoned to have.
+const SUBNETS: usize = 128;
+/// Neurons that a metagraph is reckoned to have.
+const NEURONS: usize = 256;
+/// Rows, and entries of a row, that a matrix is reckoned to have.
+const MATRIX: usize = 256;
+/// Storage items that a subnet is reckoned to have.
+const ITEMS: usize = 128;
+/// What decoding a whole block's extrinsics or events costs before any is given out.
+const DECODE: usize = 20;
+/// What putting a metagraph together costs.
+const METAGRAPH: usize = 50;
+/// What reading a matrix costs.
+const READ_MATRIX: usize = 100;
+/// Keeps sums of costs from overflowing.
+const CEILING: usize = 1 << 40;
+
+fn times(count: usize, child: usize, base: usize) -> usize {
+    count
+        .saturating_mul(child)
+        .saturating_add(base)
+        .min(CEILING)
+}
+
+fn given(count: Option<i32>, otherwise: usize) -> usize {
+    count.map_or(otherwise, |count| usize::try_from(count).unwrap_or(0))
+}
+
+fn listed<T>(list: &Option<Vec<T>>, otherwise: usize) -> usize {
+    list.as_ref().map_or(otherwise, Vec::len)
+}
+
+fn page(first: Option<i32>, last: Option<i32>, default: u32, child: usize, base: usize) -> usize {
+    let default = usize::try_from(default).unwrap_or(CEILING);
+    times(given(first.or(last), default), child, base)
+}
+
+pub(crate) fn blocks(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+    page(first, last, DEFAULT_BLOCKS, child, 1)
+}
+
+pub(crate) fn in_block(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+    page(first, last, DEFAULT_ITEMS, child, DECODE)
+}
+
+pub(crate) fn decode(child: usize) -> usize {
+    times(1, child, DECODE)
+}
+
+pub(crate) fn subnets(child: usize) -> usize {
+    times(SUBNETS, child, 1)
+}
+
+pub(crate) fn items(names: &Option<Vec<String>>, child: usize) -> usize {
+    times(listed(names, ITEMS), child, 1)
+}
+
+pub(crate) fn metagraph(child: usize) -> usize {
+    times(1, child, METAGRAPH)
+}
+
+pub(crate) fn neurons(first: Option<i32>, uids: &Option<Vec<u16>>, child: usize) -> usize {
+    times(given(first, NEURONS).min(listed(uids, NEURONS)), child, 1)
+}
+
+/// A matrix whose rows are reckoned below as all of them; `uids` scales that down.
+pub(crate) fn matrix(uids: &Option<Vec<u16>>, child: usize) -> usize {
+    let rows = listed(uids, MATRIX);
+    times(rows, child, 0)
+        .div_ceil(MATRIX)
+        .saturating_add(READ_MATRIX)
+}
+
+pub(crate) fn rows(first: Option<i32>, child: usize) -> usize {
+    times(given(first, MATRIX), child, 1)
+}
+
+pub(crate) fn entries(child: usize) -> usize {
+    times(MATRIX, child, 1)
+}
+
+/// One row of a matrix that all neurons of a metagraph share.
+pub(crate) fn row(child: usize) -> usize {
+    times(1, child, 5)
+}
+
+/// A row's bare list of numbers.
+pub(crate) fn numbers() -> usize {
+    MATRIX / 16
+}
