@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use graphql::ServerOptions;
 use indexer::notify::Notify;
 use indexer::pipeline::{self, Plan, Progress};
@@ -14,10 +14,12 @@ use indexer::store::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 use crate::adapters::reader::StoreReader;
 use crate::config::Config;
 use crate::networks::Network;
+use crate::signals::{stop_on_signal, stopped};
 use crate::telemetry;
 
 /// Whether the road has a window.
@@ -31,32 +33,28 @@ pub(crate) enum Serve {
 
 /// Follows a chain; serves it too when asked.
 pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
+    let (stop, stop_heard) = watch::channel(false);
+    stop_on_signal(stop.clone())?;
     let store = open(&config, true)?;
-    // Bind before the first block: a port in use is told at once.
+    // Bind before the node is asked: a port in use is told at once. Serve after
+    // it has answered: an address is told only when the chain is known.
     let listener = match serve {
-        Serve::Yes => Some(bind(&config).await?),
+        Serve::Yes => Some((bind(&config).await?, server_options()?)),
         Serve::No => None,
     };
-    let forever = matches!(serve, Serve::Yes);
-    let patience = match (config.patience, forever) {
-        (Some(0), _) | (None, true) => None,
-        (Some(seconds), _) => Some(Duration::from_secs(seconds)),
-        (None, false) => Some(Duration::from_secs(120)),
+    let (source, chain) = tokio::select! {
+        connected = connect(&config, &store, serve) => connected?,
+        () = stopped(stop_heard.clone()) => return Ok(()),
     };
-    let options = RpcOptions {
-        timeout: Duration::from_secs(config.timeout),
-        patience,
-        genesis: config.network.and_then(Network::genesis),
-    };
-    let source = Arc::new(RpcSource::connect(&config.urls()?, options).await?);
-    store.bind_genesis(source.genesis().await?)?;
-    let chain = source.chain_name().await;
 
-    let (stop, stopped) = watch::channel(false);
     let (progress, heard) = watch::channel(Progress::default());
     let notify = Notify::default();
-    tokio::spawn(stop_on_signal(stop.clone()));
     tokio::spawn(show_progress(heard.clone(), config.until));
+    // Weak: the connection ends with the road, also while the window goes on.
+    let asked = Arc::downgrade(&source);
+    let trouble = move || asked.upgrade()?.trouble();
+    let reader = StoreReader::following(store.clone(), chain, &notify, heard, trouble);
+    let reader = Arc::new(reader);
     let plan = Plan {
         from: config.from,
         at_head: config.network.is_some_and(Network::pruned),
@@ -64,54 +62,121 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
         window: config.window,
         ..Plan::default()
     };
-    let reader = Arc::new(StoreReader::following(store.clone(), chain, &notify, heard));
-    let road = pipeline::run(
+    let road = tokio::spawn(pipeline::run(
         source,
-        store.clone(),
+        store,
         plan,
         notify,
         progress,
-        stopped.clone(),
-    );
-    let Some(listener) = listener else {
+        stop_heard.clone(),
+    ));
+    let road = async { ended("road", road.await) };
+    let Some((listener, options)) = listener else {
         let last = road.await?;
         tracing::info!(last, "indexed");
         return Ok(());
     };
-    let server = tokio::spawn(graphql::serve(
-        listener,
-        reader.clone(),
-        server_options()?,
-        until_true(stopped.clone()),
-    ));
-    let walked = road.await;
-    match &walked {
+    announce(&listener)?;
+    let server = graphql::serve(listener, reader.clone(), options, stopped(stop_heard));
+    let server = tokio::spawn(server);
+    let server = async { ended("server", server.await) };
+    both(road, server, &stop, |walked| match walked {
         Ok(last) => {
             tracing::info!(last, "the road has ended");
             reader.stopped(None);
         }
         Err(e) => {
             // What is stored stays served; /ready says why nothing is added.
-            tracing::error!("{e}");
-            reader.stopped(Some(e.to_string()));
+            tracing::error!("{e:#}");
+            reader.stopped(Some(format!("{e:#}")));
+        }
+    })
+    .await
+}
+
+/// The first node that answers for the store's chain, and the chain's name.
+async fn connect(
+    config: &Config,
+    store: &Store,
+    serve: Serve,
+) -> Result<(Arc<RpcSource>, Option<String>)> {
+    let patience = match (config.patience, serve) {
+        (Some(0), _) | (None, Serve::Yes) => None,
+        (Some(seconds), _) => Some(Duration::from_secs(seconds)),
+        (None, Serve::No) => Some(Duration::from_secs(120)),
+    };
+    let options = RpcOptions {
+        timeout: Duration::from_secs(config.timeout),
+        patience,
+        genesis: config.network.and_then(Network::genesis),
+    };
+    let source = RpcSource::connect(&config.urls()?, options).await?;
+    store.bind_genesis(source.genesis().await?)?;
+    let chain = source.chain_name().await;
+    Ok((Arc::new(source), chain))
+}
+
+/// Waits for the road and the server. The server outlives the road, so that
+/// what is stored stays served until the program is told to stop; a server
+/// that ends first stops the road, and its error is the program's.
+async fn both<T>(
+    road: impl Future<Output = Result<T>>,
+    server: impl Future<Output = Result<()>>,
+    stop: &watch::Sender<bool>,
+    road_ended: impl FnOnce(&Result<T>),
+) -> Result<()> {
+    tokio::pin!(road, server);
+    tokio::select! {
+        walked = &mut road => {
+            road_ended(&walked);
+            server.await?;
+            walked.map(drop)
+        }
+        served = &mut server => {
+            stop.send_replace(true);
+            let walked = road.await;
+            road_ended(&walked);
+            served?;
+            walked.map(drop)
         }
     }
-    server.await.context("the server ended unexpectedly")??;
-    walked?;
-    Ok(())
+}
+
+/// What a task returned; a panic in it becomes an error with its message.
+fn ended<T, E: Into<anyhow::Error>>(
+    task: &str,
+    joined: Result<Result<T, E>, JoinError>,
+) -> Result<T> {
+    let broken = match joined {
+        Ok(done) => return done.map_err(Into::into),
+        Err(broken) => broken,
+    };
+    let why = match broken.try_into_panic() {
+        Ok(payload) => match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(payload) => match payload.downcast::<&str>() {
+                Ok(text) => (*text).to_owned(),
+                Err(_) => "a panic without a message".to_owned(),
+            },
+        },
+        Err(other) => other.to_string(),
+    };
+    bail!("the {task} ended unexpectedly: {why}; please report it")
 }
 
 /// Serves a store without a node.
 pub(crate) async fn serve_only(config: Config) -> Result<()> {
+    let (stop, stop_heard) = watch::channel(false);
+    stop_on_signal(stop)?;
     let store = open(&config, false)?;
-    let listener = bind(&config).await?;
     store
         .checkpoint()?
         .ok_or(indexer::store::StoreError::Empty)?;
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(stop_on_signal(stop));
+    let listener = bind(&config).await?;
+    let options = server_options()?;
+    announce(&listener)?;
     let reader = Arc::new(StoreReader::at_rest(store, None));
-    graphql::serve(listener, reader, server_options()?, until_true(stopped)).await?;
+    graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
     Ok(())
 }
 
@@ -119,20 +184,24 @@ fn open(config: &Config, create: bool) -> Result<Store> {
     Ok(Store::open_sled(
         &config.data_dir,
         create,
-        config.cache_mib << 20,
+        config.cache_bytes(),
     )?)
 }
 
 async fn bind(config: &Config) -> Result<TcpListener> {
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+    TcpListener::bind(config.listen).await.with_context(|| {
         format!(
             "{} cannot be listened on; stop what uses it or give another --listen",
             config.listen
         )
-    })?;
+    })
+}
+
+/// Says where the window is; programs that start this one read the line.
+fn announce(listener: &TcpListener) -> Result<()> {
     let address = listener.local_addr()?;
     eprintln!("yumascope serves on http://{address}/ (GraphQL at http://{address}/graphql)");
-    Ok(listener)
+    Ok(())
 }
 
 fn server_options() -> Result<ServerOptions> {
@@ -148,37 +217,6 @@ fn server_options() -> Result<ServerOptions> {
         metrics: Some(Arc::new(move || metrics.render())),
         ..ServerOptions::default()
     })
-}
-
-async fn until_true(mut flag: watch::Receiver<bool>) {
-    let _ = flag.wait_for(|stop| *stop).await;
-}
-
-/// SIGINT and SIGTERM end the program in order; a second one ends it at once.
-async fn stop_on_signal(stop: watch::Sender<bool>) {
-    wait_for_signal().await;
-    tracing::info!("stopping; signal again to stop at once");
-    stop.send_replace(true);
-    wait_for_signal().await;
-    std::process::exit(130);
-}
-
-#[cfg(unix)]
-async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut term) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn wait_for_signal() {
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// A bar on a terminal, a line every few seconds elsewhere.
@@ -217,5 +255,65 @@ async fn show_progress(mut progress: watch::Receiver<Progress>, until: Option<u3
     }
     if let Some(bar) = bar {
         bar.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_dies_stops_the_road_and_is_the_error() {
+        let (stop, heard) = watch::channel(false);
+        let road = async {
+            stopped(heard).await;
+            Ok(7)
+        };
+        let server = async { Err(anyhow!("the socket is gone")) };
+        let mut walked = None;
+        let done = both(road, server, &stop, |end| {
+            walked = end.as_ref().ok().copied();
+        });
+        let error = done.await.unwrap_err();
+        assert_eq!(error.to_string(), "the socket is gone");
+        assert_eq!(walked, Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_road_that_fails_is_served_on_until_the_stop() {
+        let (stop, heard) = watch::channel(false);
+        let road = async { Err::<(), _>(anyhow!("bad block 7")) };
+        let server = async {
+            stopped(heard).await;
+            Ok(())
+        };
+        // The server ends only by the stop, which is given when the road is over.
+        let end = both(road, server, &stop, |_| {
+            stop.send_replace(true);
+        });
+        assert_eq!(end.await.unwrap_err().to_string(), "bad block 7");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_told_with_its_message() {
+        type Nothing = Result<(), anyhow::Error>;
+        let number = 7;
+        let texts: [tokio::task::JoinHandle<Nothing>; 2] = [
+            tokio::spawn(async move { panic!("block {number}") }),
+            tokio::spawn(async { panic!("block 7") }),
+        ];
+        for task in texts {
+            let error = ended("road", task.await).unwrap_err().to_string();
+            assert!(
+                error.contains("road ended unexpectedly: block 7"),
+                "{error}"
+            );
+        }
+        let task = tokio::spawn(std::future::pending::<Nothing>());
+        task.abort();
+        let error = ended("road", task.await).unwrap_err().to_string();
+        assert!(error.contains("cancelled"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::networks::Network;
 
-/// Follows a Bittensor chain, stores it, recomputes it, serves it by GraphQL.
+/// Follows a Bittensor chain, stores it, serves it by GraphQL.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
 pub(crate) struct Args {
@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Decode bytes of a chain with its metadata; prints JSON.
     Decode(DecodeArgs),
-    /// Check a whole store: parent hashes, gaps, and a digest of every row.
+    /// Check a whole store: gaps, hashes, and a digest of every row.
     Check(CheckArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
@@ -42,8 +42,8 @@ pub(crate) struct Flags {
     #[arg(long, value_enum)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) network: Option<Network>,
-    /// Address of a node (ws:// or wss://); give it again for more nodes.
-    #[arg(long)]
+    /// Address of a node (ws:// or wss://); give it again, or with commas, for more nodes.
+    #[arg(long, value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) url: Vec<String>,
     /// Folder of the store [default: ./yumascope-data].
@@ -110,7 +110,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum DecodeKind {
-    /// A raw extrinsic with its length prefix, or a JSON list of them.
+    /// A raw extrinsic with its length prefix; several as a JSON list or one a line.
     Extrinsic,
     /// The value of System.Events: all events of a block.
     Event,
@@ -123,11 +123,11 @@ pub(crate) struct DecodeArgs {
     /// What the bytes are.
     #[arg(value_enum)]
     pub(crate) kind: DecodeKind,
-    /// Metadata of the runtime: the bytes of state_getMetadata, raw or as hex.
+    /// Metadata of the runtime: raw bytes, hex, or the JSON answer of state_getMetadata.
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata: PathBuf,
-    /// The bytes in hex; - or nothing reads standard input.
-    #[arg(value_name = "HEX|-")]
+    /// The bytes in hex or a node's JSON answer; @FILE reads a file, - or nothing standard input.
+    #[arg(value_name = "HEX|@FILE|-")]
     pub(crate) hex: Option<String>,
 }
 
@@ -147,18 +147,19 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) recording: Option<PathBuf>,
     /// How often the recording is played, one after the other.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) repeat: u32,
     /// Most blocks fetched in one batch.
-    #[arg(long, default_value_t = 32)]
+    #[arg(long, value_name = "N", default_value_t = 32,
+          value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) window: u32,
-    /// Keep the store in this folder instead of a temporary one.
+    /// Make the store in this folder, which must hold none yet, and keep it.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Read the recording in the process instead of over a WebSocket.
-    #[arg(long)]
+    /// Read the recording in the process, once, instead of over a WebSocket.
+    #[arg(long, conflicts_with = "repeat")]
     pub(crate) no_socket: bool,
     /// Keep the store in memory instead of on disk.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "data_dir")]
     pub(crate) in_memory: bool,
 }

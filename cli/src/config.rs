@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::args::Flags;
 use crate::networks::Network;
@@ -18,7 +18,8 @@ pub(crate) struct Config {
     /// A known network; see `--network`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) network: Option<Network>,
-    /// Node addresses; empty for those of the network.
+    /// Node addresses, a list or one text with commas; empty for those of the network.
+    #[serde(deserialize_with = "addresses")]
     pub(crate) url: Vec<String>,
     /// Folder of the store.
     pub(crate) data_dir: PathBuf,
@@ -46,6 +47,11 @@ pub(crate) struct Config {
     pub(crate) log_json: bool,
 }
 
+/// Largest page cache: a TiB, in MiB.
+const MAX_CACHE_MIB: u64 = 1_048_576;
+/// Longest wait for one answer: a day, in seconds.
+const MAX_TIMEOUT: u64 = 86_400;
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -68,18 +74,25 @@ impl Default for Config {
 impl Config {
     /// Settings from all places; refuses unknown keys and nonsense.
     pub(crate) fn load(flags: &Flags) -> Result<Config> {
-        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        let mut places = Vec::new();
         if let Some(path) = &flags.config {
             if !path.is_file() {
                 bail!("there is no settings file {}", path.display());
             }
-            figment = figment.merge(Toml::file_exact(path));
+            places.push(Figment::from(Toml::file_exact(path)));
         }
-        let config: Config = figment
-            .merge(Env::prefixed("YUMASCOPE_"))
-            .merge(Serialized::defaults(flags))
-            .extract()
-            .context("the settings cannot be used")?;
+        places.push(Figment::from(Env::prefixed("YUMASCOPE_")));
+        places.push(Figment::from(Serialized::defaults(flags)));
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        for place in places {
+            // The two settings that answer one question: a network wins over
+            // addresses of the places before it, not over those beside it.
+            if place.contains("network") && !place.contains("url") {
+                figment = figment.merge(Serialized::default("url", Vec::<String>::new()));
+            }
+            figment = figment.merge(place);
+        }
+        let config: Config = figment.extract().context("the settings cannot be used")?;
         config.validate()?;
         Ok(config)
     }
@@ -88,8 +101,17 @@ impl Config {
         if self.window == 0 || self.window > 1024 {
             bail!("window is {}, it must be 1 to 1024", self.window);
         }
-        if self.timeout == 0 {
-            bail!("timeout is 0 seconds, no node can answer in that; give 1 or more");
+        if !(1..=MAX_CACHE_MIB).contains(&self.cache_mib) {
+            bail!(
+                "cache_mib is {}, it must be 1 to {MAX_CACHE_MIB}",
+                self.cache_mib
+            );
+        }
+        if !(1..=MAX_TIMEOUT).contains(&self.timeout) {
+            bail!(
+                "timeout is {} seconds, it must be 1 to {MAX_TIMEOUT}",
+                self.timeout
+            );
         }
         if let (Some(from), Some(until)) = (self.from, self.until)
             && until < from
@@ -97,6 +119,11 @@ impl Config {
             bail!("--until {until} is before --from {from}; swap them");
         }
         Ok(())
+    }
+
+    /// Page cache of the store, bytes.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        self.cache_mib.saturating_mul(1 << 20)
     }
 
     /// The node addresses in force.
@@ -123,6 +150,28 @@ impl Config {
         }
         Ok(out)
     }
+}
+
+/// A list of addresses, or one text with commas, as the environment gives it.
+fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "an address, several with commas, or a list of addresses"
+    )]
+    enum Given {
+        Text(String),
+        List(Vec<String>),
+    }
+    Ok(match Given::deserialize(from)? {
+        Given::List(list) => list,
+        Given::Text(text) => text
+            .split(',')
+            .map(str::trim)
+            .filter(|url| !url.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
 }
 
 #[cfg(test)]
@@ -152,6 +201,112 @@ mod tests {
                 (7, 10, 13)
             );
             assert_eq!(config.listen, Config::default().listen);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn every_setting_can_come_from_the_environment() {
+        let wanted = Config {
+            network: Some(Network::Test),
+            url: vec!["ws://a:1".into(), "ws://b:2".into()],
+            data_dir: "/somewhere/else".into(),
+            listen: SocketAddr::from(([127, 0, 0, 2], 9000)),
+            from: Some(5),
+            until: Some(9),
+            window: 3,
+            cache_mib: 4,
+            timeout: 6,
+            patience: Some(7),
+            log: "indexer=debug,warn".into(),
+            log_json: true,
+        };
+        let settings = [
+            ("NETWORK", "test"),
+            ("URL", "ws://a:1,ws://b:2"),
+            ("DATA_DIR", "/somewhere/else"),
+            ("LISTEN", "127.0.0.2:9000"),
+            ("FROM", "5"),
+            ("UNTIL", "9"),
+            ("WINDOW", "3"),
+            ("CACHE_MIB", "4"),
+            ("TIMEOUT", "6"),
+            ("PATIENCE", "7"),
+            ("LOG", "indexer=debug,warn"),
+            ("LOG_JSON", "true"),
+        ];
+        // A setting that is added must be added here too.
+        let value = serde_json::to_value(&wanted).unwrap();
+        assert_eq!(value.as_object().unwrap().len(), settings.len());
+        Jail::expect_with(|jail| {
+            for (name, value) in settings {
+                jail.set_env(format!("YUMASCOPE_{name}"), value);
+            }
+            assert_eq!(Config::load(&Flags::default()).unwrap(), wanted);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn addresses_are_a_text_with_commas_or_a_list() {
+        for (given, wanted) in [
+            ("ws://a:1", vec!["ws://a:1"]),
+            (" ws://a:1 , ws://b:2,", vec!["ws://a:1", "ws://b:2"]),
+            (r#"["ws://a:1", "ws://b:2"]"#, vec!["ws://a:1", "ws://b:2"]),
+            ("", vec![]),
+        ] {
+            Jail::expect_with(|jail| {
+                jail.set_env("YUMASCOPE_URL", given);
+                assert_eq!(Config::load(&Flags::default()).unwrap().url, wanted);
+                Ok(())
+            });
+        }
+        Jail::expect_with(|jail| {
+            jail.set_env("YUMASCOPE_URL", "7");
+            let error = format!("{:#}", Config::load(&Flags::default()).unwrap_err());
+            assert!(error.contains("an address"), "{error}");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_network_wins_over_addresses_of_the_places_before_it() {
+        let own = || vec!["ws://own:1".to_owned()];
+        let file = || Flags {
+            config: Some("y.toml".into()),
+            ..Flags::default()
+        };
+        Jail::expect_with(|jail| {
+            jail.create_file("y.toml", "url = [\"ws://own:1\"]\n")?;
+            assert_eq!(Config::load(&file()).unwrap().urls().unwrap(), own());
+            // A flag over the file.
+            let flags = Flags {
+                network: Some(Network::Finney),
+                ..file()
+            };
+            let urls = Config::load(&flags).unwrap().urls().unwrap();
+            assert_eq!(urls, Network::Finney.urls());
+            // The environment over the file.
+            jail.set_env("YUMASCOPE_NETWORK", "archive");
+            let config = Config::load(&file()).unwrap();
+            assert_eq!(config.urls().unwrap(), Network::Archive.urls());
+            // Both in one place: the address, and the network's genesis.
+            let flags = Flags {
+                url: own(),
+                network: Some(Network::Finney),
+                ..file()
+            };
+            let config = Config::load(&flags).unwrap();
+            assert_eq!(config.urls().unwrap(), own());
+            assert_eq!(config.network, Some(Network::Finney));
+            // An address over a network of the place before it keeps the guard.
+            let flags = Flags {
+                url: own(),
+                ..file()
+            };
+            let config = Config::load(&flags).unwrap();
+            assert_eq!(config.urls().unwrap(), own());
+            assert_eq!(config.network, Some(Network::Archive));
             Ok(())
         });
     }
@@ -192,6 +347,26 @@ mod tests {
             assert_eq!(config, again);
             Ok(())
         });
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_are_refused() {
+        for cache_mib in [0, MAX_CACHE_MIB + 1, 1 << 44, u64::MAX] {
+            let config = Config {
+                cache_mib,
+                ..Config::default()
+            };
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains("1 to 1048576"), "{error}");
+        }
+        for timeout in [0, u64::MAX] {
+            let config = Config {
+                timeout,
+                ..Config::default()
+            };
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains("1 to 86400"), "{error}");
+        }
     }
 
     #[test]

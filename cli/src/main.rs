@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod config;
 mod networks;
+mod signals;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -64,6 +64,6 @@ pub enum IndexError {
     #[error("{0}")]
     Range(String),
     /// A thread of the pipeline ended without saying why.
-    #[error("the {0} thread ended unexpectedly")]
-    Thread(&'static str),
+    #[error("the {0} thread ended unexpectedly ({1}); please report it")]
+    Thread(&'static str, String),
 }

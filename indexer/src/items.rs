@@ -7,14 +7,15 @@
 
 mod manifest;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use chain_metadata::{H256, Metadata, SpecVersion, StorageEntry, skip_type};
 
 pub use manifest::MANIFEST;
 
 /// What an item is keyed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// One value.
     Global,
@@ -28,14 +29,17 @@ pub enum Scope {
     MechUid,
     /// By netuid and hotkey.
     SubnetAccount,
+    /// By hotkey and netuid.
+    AccountSubnet,
     /// By hotkey.
     Account,
 }
 
 /// When an item is read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refresh {
-    /// In every block: it changes without an event.
+    /// In every block: it changes without an event. Kept packed, see
+    /// [`crate::store::pulse`]; only for scopes global and subnet.
     EveryBlock,
     /// When an event or a call may have changed it.
     Touched,
@@ -61,7 +65,7 @@ pub const PALLET: &str = "SubtensorModule";
 
 /// The line of an entry; `None` when it is not kept.
 pub fn item(entry: &str) -> Option<&'static Item> {
-    MANIFEST.iter().find(|i| i.entry == entry)
+    MANIFEST.get(position(entry)?)
 }
 
 /// How an item stands in one runtime.
@@ -90,6 +94,26 @@ pub struct Layout {
     entries: Arc<Vec<Option<StorageEntry>>>,
 }
 
+/// Items without which nothing else can be read: a runtime that lacks one, or
+/// keys it otherwise, cannot be indexed by this program.
+const ESSENTIAL: [&str; 8] = [
+    "NetworksAdded",
+    "SubnetworkN",
+    "TotalNetworks",
+    "LastMechansimStepBlock",
+    "Keys",
+    "Owner",
+    "Weights",
+    "Bonds",
+];
+
+/// Items of other pallets that every block is read with.
+const SYSTEM: [(&str, &str); 3] = [
+    ("System", "Events"),
+    ("System", "LastRuntimeUpgrade"),
+    ("Timestamp", "Now"),
+];
+
 /// Bytes of a key part of each scope.
 fn key_parts(scope: Scope) -> &'static [usize] {
     match scope {
@@ -97,6 +121,7 @@ fn key_parts(scope: Scope) -> &'static [usize] {
         Scope::Subnet | Scope::Mech => &[2],
         Scope::SubnetUid | Scope::MechUid => &[2, 2],
         Scope::SubnetAccount => &[2, 32],
+        Scope::AccountSubnet => &[32, 2],
         Scope::Account => &[32],
     }
 }
@@ -120,32 +145,64 @@ pub fn fit(metadata: &Metadata, item: &Item) -> Fit {
 }
 
 impl Layout {
-    /// Binds the manifest to a runtime's metadata.
-    pub fn new(spec: SpecVersion, metadata: Arc<Metadata>, bytes: Arc<Vec<u8>>) -> Layout {
-        let entries = MANIFEST
-            .iter()
-            .map(|item| match fit(&metadata, item) {
+    /// Binds the manifest to a runtime's metadata. An error names what the
+    /// runtime lacks that cannot be done without.
+    pub fn new(
+        spec: SpecVersion,
+        metadata: Arc<Metadata>,
+        bytes: Arc<Vec<u8>>,
+    ) -> Result<Layout, String> {
+        let mut entries = Vec::with_capacity(MANIFEST.len());
+        for item in MANIFEST {
+            let found = fit(&metadata, item);
+            if found != Fit::Same && ESSENTIAL.contains(&item.entry) {
+                return Err(format!(
+                    "{PALLET}.{} is {}; this program cannot read such a runtime, look for a newer release",
+                    item.entry,
+                    if found == Fit::Gone {
+                        "not in it"
+                    } else {
+                        "keyed otherwise"
+                    }
+                ));
+            }
+            if found == Fit::ShapeChanged {
+                tracing::warn!(
+                    spec,
+                    entry = item.entry,
+                    "this runtime keys the item otherwise; it is not read"
+                );
+                metrics::counter!("indexer_items_changed_total", "entry" => item.entry)
+                    .increment(1);
+            }
+            entries.push(match found {
                 Fit::Same => metadata.storage(PALLET, item.entry).cloned(),
-                Fit::Gone => None,
-                Fit::ShapeChanged => {
-                    tracing::warn!(
-                        spec,
-                        entry = item.entry,
-                        "this runtime keys the item otherwise; it is not read"
-                    );
-                    metrics::counter!("indexer_items_changed_total", "entry" => item.entry)
-                        .increment(1);
-                    None
-                }
-            })
-            .collect();
-        Layout {
+                _ => None,
+            });
+        }
+        for (pallet, entry) in SYSTEM {
+            let plain = metadata.storage(pallet, entry);
+            if plain.is_none_or(|e| !e.keys.is_empty()) {
+                return Err(format!(
+                    "{pallet}.{entry} is not in it; this program cannot read such a runtime"
+                ));
+            }
+        }
+        Ok(Layout {
             spec,
             metadata,
             metadata_hash: chain_metadata::blake2_256(&bytes),
             metadata_bytes: bytes,
             entries: Arc::new(entries),
-        }
+        })
+    }
+
+    /// Keys of events, of the last runtime upgrade and of the time, in this order.
+    pub fn system_keys(&self) -> [Vec<u8>; 3] {
+        SYSTEM.map(|(pallet, entry)| {
+            let entry = self.metadata.storage(pallet, entry);
+            entry.map(|e| e.prefix.to_vec()).unwrap_or_default()
+        })
     }
 
     /// The runtime's entry for the manifest line at `position`; `None` when this
@@ -156,14 +213,49 @@ impl Layout {
 
     /// The manifest line and the runtime's entry by name.
     pub fn find(&self, name: &str) -> Option<(&'static Item, &StorageEntry)> {
-        let position = MANIFEST.iter().position(|i| i.entry == name)?;
-        Some((&MANIFEST[position], self.entry(position)?))
+        let line = position(name)?;
+        Some((&MANIFEST[line], self.entry(line)?))
     }
+}
+
+/// Position of an entry in the manifest.
+pub fn position(name: &str) -> Option<usize> {
+    static BY_NAME: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+        let lines = MANIFEST.iter().enumerate();
+        lines.map(|(line, item)| (item.entry, line)).collect()
+    });
+    BY_NAME.get(name).copied()
+}
+
+/// Positions of the lines of a scope that are read at the same times.
+pub fn lines(scope: Scope, refresh: Refresh) -> &'static [usize] {
+    static BY_KIND: LazyLock<HashMap<(Scope, Refresh), Vec<usize>>> = LazyLock::new(|| {
+        let mut kinds: HashMap<_, Vec<usize>> = HashMap::new();
+        for (line, item) in MANIFEST.iter().enumerate() {
+            kinds
+                .entry((item.scope, item.refresh))
+                .or_default()
+                .push(line);
+        }
+        kinds
+    });
+    BY_KIND.get(&(scope, refresh)).map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_every_block_reads_is_global_or_of_a_subnet() {
+        for item in MANIFEST.iter().filter(|i| i.refresh == Refresh::EveryBlock) {
+            assert!(
+                matches!(item.scope, Scope::Global | Scope::Subnet),
+                "{}",
+                item.entry
+            );
+        }
+    }
 
     #[test]
     fn numbers_and_names_are_unique() {

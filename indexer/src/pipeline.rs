@@ -10,10 +10,11 @@ use tokio::task::JoinHandle;
 
 use crate::IndexError;
 use crate::notify::{Committed, Notify};
-use crate::plan::{Planner, Prepared, executed_in, layout_of};
-use crate::source::{Bytes, ChainSource, RawBlock, SourceError, Want};
+use crate::plan::{Ahead, Planner, Prepared, executed_in, layout_of};
+use crate::source::{ChainSource, RawBlock, SourceError, Want};
 use crate::stages::{Tip, block_batch};
 use crate::store::Store;
+use crate::view;
 use crate::world::World;
 
 /// What to index.
@@ -66,30 +67,42 @@ pub async fn run<S: ChainSource>(
 ) -> Result<Option<BlockNumber>, IndexError> {
     store.bind_genesis(source.genesis().await?)?;
     let (blocks, to_commit) = bounded::<Vec<Prepared>>(2);
-    let writer = {
+    let (ended, mut end_of_writer) = tokio::sync::oneshot::channel();
+    {
         let (store, progress) = (store.clone(), progress.clone());
         std::thread::Builder::new()
             .name("commit".into())
-            .spawn(move || commit(&store, &to_commit, &notify, &progress))
-            .map_err(|_| IndexError::Thread("commit"))?
-    };
+            .spawn(move || {
+                let work = || commit(&store, &to_commit, &notify, &progress);
+                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                // Whoever hears of the end may open the store again at once.
+                drop(store);
+                let _ = ended.send(done.unwrap_or_else(|panic| Err(panicked(&*panic))));
+            })
+            .map_err(|e| IndexError::Thread("commit", e.to_string()))?;
+    }
     let walked = tokio::select! {
         walked = walk(source, &store, &plan, &blocks, &progress) => walked,
         _ = stop.wait_for(|stop| *stop) => Ok(()),
+        // The writer goes first only when it failed.
+        ended = &mut end_of_writer => return ended.unwrap_or_else(gone).and(Ok(store.last()?)),
     };
     // Closing the channel lets the writer finish what it was given.
     drop(blocks);
-    let written = tokio::task::spawn_blocking(move || writer.join())
-        .await
-        .ok()
-        .and_then(Result::ok)
-        .unwrap_or(Err(IndexError::Thread("commit")));
-    written?;
-    match walked {
-        // The writer hung up first, and its own error was reported above.
-        Err(IndexError::Thread("commit")) | Ok(()) => Ok(store.last()?),
-        Err(e) => Err(e),
-    }
+    end_of_writer.await.unwrap_or_else(gone)?;
+    walked?;
+    Ok(store.last()?)
+}
+
+fn gone<E: std::fmt::Display>(error: E) -> Result<(), IndexError> {
+    Err(IndexError::Thread("commit", error.to_string()))
+}
+
+/// What a thread said when it panicked.
+fn panicked(panic: &(dyn std::any::Any + Send)) -> IndexError {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    IndexError::Thread("commit", text.unwrap_or("no reason was given").to_owned())
 }
 
 /// Where to begin, and the planner that knows what is there.
@@ -116,8 +129,9 @@ async fn begin<S: ChainSource>(
                 plan.from.unwrap_or_default()
             )));
         }
-        let layout = store.layout(tip.spec)?;
-        let world = World::load(store, &layout, tip.last)?;
+        let at = view::at(store, tip.last)?.ok_or(crate::store::StoreError::Empty)?;
+        let world = World::load(store, &at)?;
+        let layout = at.layout;
         let next = tip.last.saturating_add(1);
         return Ok((
             next,
@@ -167,25 +181,27 @@ async fn walk<S: ChainSource>(
 ) -> Result<(), IndexError> {
     let (mut next, mut planner) = begin(&source, store, plan).await?;
     let mut asked = next;
-    let mut fetching: VecDeque<JoinHandle<Fetched>> = VecDeque::new();
+    let mut fetching: VecDeque<Fetching> = VecDeque::new();
     let mut finalized = source.finalized().await?;
+    let stored = store.last()?;
     progress.send_modify(|p| {
         p.finalized = Some(finalized);
-        p.committed = next.checked_sub(1);
+        p.committed = stored;
     });
     loop {
         let top = plan.until.map_or(finalized, |until| until.min(finalized));
         while asked <= top && fetching.len() < plan.ahead.max(1) {
             let last = top.min(asked.saturating_add(plan.window.max(1) - 1));
             let numbers: Vec<_> = (asked..=last).collect();
-            fetching.push_back(tokio::spawn(fetch(
+            let ahead = planner.ahead();
+            fetching.push_back(Fetching(tokio::spawn(fetch(
                 source.clone(),
                 numbers,
-                planner.keys_ahead(),
-            )));
+                ahead,
+            ))));
             asked = last + 1;
         }
-        let Some(window) = fetching.pop_front() else {
+        let Some(mut window) = fetching.pop_front() else {
             if plan.until.is_some_and(|until| next > until) {
                 return Ok(());
             }
@@ -193,8 +209,9 @@ async fn walk<S: ChainSource>(
             progress.send_modify(|p| p.finalized = Some(finalized));
             continue;
         };
-        let (window, keys) = window.await.map_err(|_| IndexError::Thread("fetch"))??;
-        let (prepared, error) = planner.prepare(window, &keys).await;
+        let fetched = (&mut window.0).await;
+        let (window, ahead) = fetched.map_err(|e| IndexError::Thread("fetch", e.to_string()))??;
+        let (prepared, error) = planner.prepare(window, &ahead).await;
         next += u32::try_from(prepared.len()).unwrap_or(0);
         if !prepared.is_empty() {
             hand_over(blocks, prepared).await?;
@@ -205,23 +222,32 @@ async fn walk<S: ChainSource>(
     }
 }
 
-type Fetched = Result<(Vec<RawBlock>, Vec<Bytes>), SourceError>;
+type Window = Result<(Vec<RawBlock>, Arc<Ahead>), SourceError>;
+
+/// A window under way; dropping it ends the asking.
+struct Fetching(JoinHandle<Window>);
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// A window of blocks with the values that every block needs.
 async fn fetch<S: ChainSource>(
     source: Arc<S>,
     numbers: Vec<BlockNumber>,
-    keys: Vec<Bytes>,
-) -> Fetched {
+    ahead: Arc<Ahead>,
+) -> Window {
     let hashes = source.hashes(&numbers).await?;
     let want: Vec<Want> = hashes
         .into_iter()
         .map(|at| Want {
             at,
-            keys: keys.clone(),
+            keys: ahead.keys.clone(),
         })
         .collect();
-    Ok((source.blocks(&numbers, &want).await?, keys))
+    Ok((source.blocks(&numbers, &want).await?, ahead))
 }
 
 /// Gives a window to the writer without blocking the runtime's thread.
@@ -238,7 +264,8 @@ async fn hand_over(
                 tokio::time::sleep(std::time::Duration::from_micros(200)).await;
             }
             Err(crossbeam_channel::TrySendError::Disconnected(_)) => {
-                return Err(IndexError::Thread("commit"));
+                // The writer has told why; whoever waits for it returns that.
+                return std::future::pending().await;
             }
         }
     }
@@ -269,6 +296,7 @@ fn commit(
             good += 1;
         }
         store.commit(batches)?;
+        tip.trim();
         metrics::histogram!("indexer_commit_seconds").record(started.elapsed().as_secs_f64());
         for block in window.iter().take(good) {
             metrics::counter!("indexer_blocks_total").increment(1);

@@ -7,6 +7,7 @@
 //! nothing new turns up.
 
 mod decode;
+mod keys;
 mod reading;
 
 use std::collections::HashMap;
@@ -16,29 +17,51 @@ use chain_metadata::{BlockNumber, H256, Metadata, SpecVersion};
 
 use crate::IndexError;
 use crate::items::Layout;
-use crate::source::{Bytes, ChainSource, RawBlock, RawRuntime, Want};
+use crate::source::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want};
 use crate::world::World;
 
 pub use decode::Decoded;
-pub use reading::{Key, every_block_keys};
+pub use keys::{Ahead, Key};
 
 use reading::Reading;
 
 /// A block with everything that is stored of it.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The block as the node gave it.
+    /// The block as the node gave it; its values are moved out.
     pub raw: RawBlock,
     /// What its bytes say.
     pub decoded: Decoded,
     /// Runtime that executed it.
     pub layout: Arc<Layout>,
-    /// Values read at its end.
+    /// What every block reads, where that was fetched with the block: values in
+    /// the order of [`Ahead::every`].
+    pub every: Option<(Arc<Ahead>, Vec<Option<Bytes>>)>,
+    /// Other values read at its end.
     pub values: Vec<(Key, Option<Bytes>)>,
+    /// What its epochs read, at the end of its parent.
+    pub inputs: Vec<(Key, Option<Bytes>)>,
     /// Netuids whose epoch ran in it, ascending.
     pub epochs: Vec<u16>,
     /// Spec version in `System.LastRuntimeUpgrade` at its end.
     pub upgraded_to: Option<SpecVersion>,
+}
+
+/// The values that were fetched with a block.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The keys, shared by the blocks of a window.
+    pub ahead: Arc<Ahead>,
+    /// A value a key.
+    pub values: Vec<Option<Bytes>>,
+}
+
+impl Fetched {
+    /// What was fetched under a key; `None` when the key was not asked for.
+    fn get(&self, key: &[u8]) -> Option<Option<Bytes>> {
+        let place = self.ahead.keys.iter().position(|k| k == key)?;
+        self.values.get(place).cloned()
+    }
 }
 
 /// The planner: what it knows at the end of the last block it prepared.
@@ -51,44 +74,31 @@ pub struct Planner<S> {
     fresh: bool,
     /// `System.LastRuntimeUpgrade` at the last block.
     upgraded_to: Option<SpecVersion>,
+    ahead: Arc<Ahead>,
 }
 
-/// System items read with every block, with the layout's metadata.
-pub(crate) fn system_keys(metadata: &Metadata) -> [Bytes; 3] {
-    let prefix = |pallet: &str, entry: &str| {
-        metadata
-            .storage(pallet, entry)
-            .map(|e| e.prefix.to_vec())
-            .unwrap_or_default()
-    };
-    [
-        prefix("System", "Events"),
-        prefix("System", "LastRuntimeUpgrade"),
-        prefix("Timestamp", "Now"),
-    ]
-}
+/// Blocks that wait for one batch with what they touched, and with what their
+/// epochs read at the parent.
+type Waiting = Vec<(Prepared, Vec<Key>, Vec<Key>)>;
 
 /// Parses a runtime's metadata and binds the manifest to it.
 pub fn layout_of(raw: RawRuntime, block: BlockNumber) -> Result<Arc<Layout>, IndexError> {
-    let metadata = Metadata::from_bytes(&raw.metadata).map_err(|e| IndexError::Metadata {
-        block,
-        spec: raw.spec,
-        what: e.to_string(),
-    })?;
-    Ok(Arc::new(Layout::new(
-        raw.spec,
-        Arc::new(metadata),
-        Arc::new(raw.metadata),
-    )))
+    let spec = raw.spec;
+    let refuse = |what: String| IndexError::Metadata { block, spec, what };
+    let metadata = Metadata::from_bytes(&raw.metadata).map_err(|e| refuse(e.to_string()))?;
+    let layout = Layout::new(spec, Arc::new(metadata), Arc::new(raw.metadata));
+    Ok(Arc::new(layout.map_err(refuse)?))
 }
 
 impl<S: ChainSource> Planner<S> {
     /// A planner that has seen nothing: its first block is read whole.
     /// `layout` is the runtime that executed that block.
     pub fn fresh(source: Arc<S>, layout: Arc<Layout>) -> Planner<S> {
+        let world = World::default();
         Planner {
+            ahead: Arc::new(Ahead::new(&layout, &world)),
             source,
-            world: World::default(),
+            world,
             layout,
             fresh: true,
             upgraded_to: None,
@@ -103,6 +113,7 @@ impl<S: ChainSource> Planner<S> {
         upgraded_to: Option<SpecVersion>,
     ) -> Planner<S> {
         Planner {
+            ahead: Arc::new(Ahead::new(&layout, &world)),
             source,
             world,
             layout,
@@ -112,30 +123,30 @@ impl<S: ChainSource> Planner<S> {
     }
 
     /// Keys that the next window should be fetched with.
-    pub fn keys_ahead(&self) -> Vec<Bytes> {
-        let mut keys = system_keys(&self.layout.metadata).to_vec();
-        keys.extend(
-            every_block_keys(&self.layout, self.world.subnets.keys().copied())
-                .into_iter()
-                .map(|k| k.full),
-        );
-        keys
+    pub fn ahead(&mut self) -> Arc<Ahead> {
+        if !self.ahead.fits(&self.layout, &self.world) {
+            self.ahead = Arc::new(Ahead::new(&self.layout, &self.world));
+        }
+        self.ahead.clone()
     }
 
-    /// Prepares a window of consecutive blocks. On an error the blocks before
-    /// the broken one are still returned.
+    /// Prepares a window of consecutive blocks, fetched with the keys of `ahead`.
+    /// On an error the blocks before the broken one are still returned.
     pub async fn prepare(
         &mut self,
         window: Vec<RawBlock>,
-        keys: &[Bytes],
+        ahead: &Arc<Ahead>,
     ) -> (Vec<Prepared>, Option<IndexError>) {
         let mut layouts = Vec::with_capacity(window.len());
         let mut error = None;
-        let mut fetched: Vec<HashMap<Bytes, Option<Bytes>>> = Vec::with_capacity(window.len());
+        let mut fetched = Vec::with_capacity(window.len());
         let mut layout = self.layout.clone();
         let mut raws = Vec::with_capacity(window.len());
         for mut raw in window {
-            let values: HashMap<_, _> = keys.iter().cloned().zip(raw.values.drain(..)).collect();
+            let values = Fetched {
+                ahead: ahead.clone(),
+                values: std::mem::take(&mut raw.values),
+            };
             let said = upgraded_to(&values, &layout);
             match self.executed_by(&raw, said, &layout).await {
                 Ok(found) => layout = found,
@@ -151,9 +162,9 @@ impl<S: ChainSource> Planner<S> {
         let (decoded, broken) = decode::window(&raws, &layouts, &fetched).await;
         error = broken.or(error);
 
-        let mut done: Vec<Prepared> = Vec::with_capacity(decoded.len());
-        let mut waiting: Vec<(Prepared, Reading, Vec<Key>)> = Vec::new();
-        for (((raw, decoded), (layout, said)), mut known) in
+        let mut done = Vec::with_capacity(decoded.len());
+        let mut waiting: Waiting = Vec::new();
+        for (((raw, decoded), (layout, said)), fetched) in
             raws.into_iter().zip(decoded).zip(layouts).zip(fetched)
         {
             // Migrations run where the version changes, and write what they like.
@@ -161,41 +172,21 @@ impl<S: ChainSource> Planner<S> {
                 layout.spec != self.layout.spec || said != self.upgraded_to || self.fresh;
             self.layout = layout.clone();
             self.upgraded_to = said;
-            let mut reading =
-                Reading::of(&decoded.touched, upgraded, raw.number, &layout, &self.world);
-            let mut block = Prepared {
+            let block = Prepared {
                 raw,
                 decoded,
                 layout,
+                every: None,
                 values: Vec::new(),
+                inputs: Vec::new(),
                 epochs: Vec::new(),
                 upgraded_to: said,
             };
-            let outcome = if reading.in_one_round(&known, &self.world) {
-                reading.note_epochs(&known, &self.world);
-                let missing = reading.take_known(&mut block, &mut known, &self.world);
-                // A subnet that grew without an event needs rounds of its own.
-                reading.absorb(&block.values, &mut self.world);
-                if reading.settled() {
-                    waiting.push((block, reading, missing));
-                    continue;
-                }
-                if let Err(e) = self.flush(&mut waiting, &mut done).await {
-                    return (done, Some(e));
-                }
-                self.rounds(&mut block, &mut reading, &mut known).await
-            } else {
-                if let Err(e) = self.flush(&mut waiting, &mut done).await {
-                    return (done, Some(e));
-                }
-                self.rounds(&mut block, &mut reading, &mut known).await
-            };
-            if let Err(e) = outcome {
+            let step = self.block(block, upgraded, fetched, &mut waiting, &mut done);
+            if let Err(e) = step.await {
                 return (done, Some(e));
             }
             self.fresh = false;
-            block.epochs = reading.epochs.iter().copied().collect();
-            done.push(block);
         }
         if let Err(e) = self.flush(&mut waiting, &mut done).await {
             return (done, Some(e));
@@ -203,68 +194,98 @@ impl<S: ChainSource> Planner<S> {
         (done, error)
     }
 
-    /// Reads until nothing new turns up.
-    async fn rounds(
+    /// One block: it waits for the window's batch when all its keys are known at
+    /// once, or is read in rounds now.
+    async fn block(
         &mut self,
-        block: &mut Prepared,
-        reading: &mut Reading,
-        known: &mut HashMap<Bytes, Option<Bytes>>,
+        mut block: Prepared,
+        upgraded: bool,
+        fetched: Fetched,
+        waiting: &mut Waiting,
+        done: &mut Vec<Prepared>,
     ) -> Result<(), IndexError> {
-        if reading.enumerate
-            && let Some((_, entry)) = block.layout.find("NetworksAdded")
-        {
-            let found = self.source.keys(block.raw.hash, &entry.prefix).await?;
-            reading.candidates(&block.layout, &found);
+        let mut reading = Reading::of(&block, upgraded, &mut self.world);
+        if reading.in_one_round(&fetched, &mut self.world)? {
+            let missing = reading.keys(&self.world);
+            let inputs = reading.inputs(&self.world);
+            reading.forget_former(&mut self.world);
+            let system = fetched.ahead.system();
+            let values = fetched.values.into_iter().skip(system).collect();
+            block.every = Some((fetched.ahead, values));
+            block.epochs = reading.epochs();
+            waiting.push((block, missing, inputs));
+            return Ok(());
         }
+        self.flush(waiting, done).await?;
+        let mut known: HashMap<Bytes, Option<Bytes>> = fetched
+            .ahead
+            .keys
+            .iter()
+            .cloned()
+            .zip(fetched.values)
+            .collect();
         loop {
-            reading.note_epochs(known, &self.world);
-            let missing = reading.take_known(block, known, &self.world);
-            if !missing.is_empty() {
+            if reading.take_enumerate()
+                && let Some((_, entry)) = block.layout.find("NetworksAdded")
+            {
+                let found = self.source.keys(block.raw.hash, &entry.prefix).await?;
+                reading.candidates(&found);
+            }
+            let (mut news, missing) = reading.next(&mut known, &self.world);
+            let asked = !missing.is_empty();
+            if asked {
                 let want = Want {
                     at: block.raw.hash,
                     keys: missing.iter().map(|k| k.full.clone()).collect(),
                 };
-                let mut values = self.source.storage(std::slice::from_ref(&want)).await?;
-                for (key, value) in want.keys.into_iter().zip(values.pop().unwrap_or_default()) {
-                    known.insert(key, value);
-                }
-                reading.take_known(block, known, &self.world);
+                let values = answers(&self.source, std::slice::from_ref(&want)).await?;
+                news.extend(missing.into_iter().zip(values.into_iter().flatten()));
             }
-            let before = self.world.clone();
-            reading.absorb(&block.values, &mut self.world);
-            if missing.is_empty() && before == self.world {
-                reading.finish(&mut self.world);
-                return Ok(());
+            let changed = reading.absorb(&news, &mut self.world)?;
+            let quiet = news.is_empty() && !changed && !reading.wants_enumerate();
+            block.values.extend(news);
+            if quiet {
+                break;
             }
         }
+        // Before an upgrade the parent's values have another layout.
+        let inputs = if upgraded {
+            Vec::new()
+        } else {
+            reading.inputs(&self.world)
+        };
+        let want = wanted(block.raw.parent, &inputs);
+        let values = answers(&self.source, &want).await?;
+        block.inputs = inputs
+            .into_iter()
+            .zip(values.into_iter().flatten())
+            .collect();
+        reading.finish(&mut block.values, &mut self.world);
+        block.epochs = reading.epochs();
+        done.push(block);
+        Ok(())
     }
 
     /// One batch for what all waiting blocks touched.
     async fn flush(
         &mut self,
-        waiting: &mut Vec<(Prepared, Reading, Vec<Key>)>,
+        waiting: &mut Waiting,
         done: &mut Vec<Prepared>,
     ) -> Result<(), IndexError> {
         let want: Vec<Want> = waiting
             .iter()
-            .filter(|(_, _, missing)| !missing.is_empty())
-            .map(|(block, _, missing)| Want {
-                at: block.raw.hash,
-                keys: missing.iter().map(|k| k.full.clone()).collect(),
+            .flat_map(|(block, missing, inputs)| {
+                let at_parent = wanted(block.raw.parent, inputs);
+                [wanted(block.raw.hash, missing), at_parent].concat()
             })
             .collect();
-        let mut answers = if want.is_empty() {
-            Vec::new()
-        } else {
-            self.source.storage(&want).await?
-        }
-        .into_iter();
-        for (mut block, reading, missing) in waiting.drain(..) {
-            if !missing.is_empty() {
-                let values = answers.next().unwrap_or_default();
-                block.values.extend(missing.into_iter().zip(values));
+        let mut values = answers(&self.source, &want).await?.into_iter();
+        for (mut block, missing, inputs) in waiting.drain(..) {
+            for (keys, found) in [(missing, &mut block.values), (inputs, &mut block.inputs)] {
+                if !keys.is_empty() {
+                    found.extend(keys.into_iter().zip(values.next().unwrap_or_default()));
+                }
             }
-            block.epochs = reading.epochs.iter().copied().collect();
             done.push(block);
         }
         Ok(())
@@ -298,12 +319,43 @@ impl<S: ChainSource> Planner<S> {
     }
 }
 
+/// The keys at a block, if there are any.
+fn wanted(at: H256, keys: &[Key]) -> Vec<Want> {
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    let keys = keys.iter().map(|k| k.full.clone()).collect();
+    vec![Want { at, keys }]
+}
+
+/// Values of storage keys, exactly as many as were asked for.
+async fn answers<S: ChainSource>(
+    source: &Arc<S>,
+    want: &[Want],
+) -> Result<Vec<Vec<Option<Bytes>>>, IndexError> {
+    if want.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = source.storage(want).await?;
+    let fits = values.len() == want.len()
+        && values
+            .iter()
+            .zip(want)
+            .all(|(v, w)| v.len() == w.keys.len());
+    if fits {
+        return Ok(values);
+    }
+    Err(IndexError::Source(SourceError::Recording(
+        "the source gave another number of values than keys were asked for".into(),
+    )))
+}
+
 /// The spec version in `System.LastRuntimeUpgrade`, by the name of its field.
-fn upgraded_to(values: &HashMap<Bytes, Option<Bytes>>, layout: &Layout) -> Option<SpecVersion> {
-    let [_, upgrade, _] = system_keys(&layout.metadata);
-    let bytes = values.get(&upgrade)?.as_ref()?;
+fn upgraded_to(values: &Fetched, layout: &Layout) -> Option<SpecVersion> {
+    let [_, upgrade, _] = layout.system_keys();
+    let bytes = values.get(&upgrade)??;
     let entry = layout.metadata.storage("System", "LastRuntimeUpgrade")?;
-    let value = entry.decode_value(layout.metadata.types(), bytes).ok()?;
+    let value = entry.decode_value(layout.metadata.types(), &bytes).ok()?;
     value.field("spec_version")?.as_u32()
 }
 

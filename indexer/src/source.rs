@@ -49,12 +49,15 @@ pub struct RawRuntime {
 }
 
 /// Why the chain could not be read.
+///
+/// Endpoints are named by scheme, host and port only: what else a URL holds may
+/// be secret.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SourceError {
     /// A `--url` that cannot be used.
     #[error("{url} is not a node address: {why}; give ws://host:port or wss://host")]
     Url {
-        /// As given.
+        /// Scheme and host as given.
         url: String,
         /// Reason.
         why: String,
@@ -65,19 +68,17 @@ pub enum SourceError {
         /// Endpoints and their last errors.
         tried: String,
     },
-    /// An endpoint serves another chain.
+    /// Every endpoint that answers serves another chain.
     #[error(
-        "{url} serves the chain with genesis {found}, expected {expected}: it is another network; remove this --url"
+        "{served}, expected the chain with genesis {expected}: it is another network; correct or remove this --url"
     )]
     Genesis {
-        /// Endpoint.
-        url: String,
-        /// Genesis it serves.
-        found: H256,
+        /// Endpoints and the genesis hashes they serve.
+        served: String,
         /// Genesis wanted.
         expected: H256,
     },
-    /// A block below the finalized head that no endpoint has.
+    /// A block that no endpoint gives, or not yet.
     #[error(
         "no endpoint gives block {number} although it is finalized ({why}): the nodes lag behind or have pruned it; use an archive node or start later with --from"
     )]
@@ -87,34 +88,86 @@ pub enum SourceError {
         /// What was answered.
         why: String,
     },
-    /// State that the node has thrown away.
+    /// A block or its state that the nodes have thrown away.
     #[error(
         "the state of block {at} is not kept by the node ({why}): use an archive node, or start later with --from"
     )]
     Pruned {
-        /// Block hash.
+        /// Number, where known, and hash.
         at: String,
         /// What was answered.
         why: String,
     },
-    /// An answer that breaks the protocol.
-    #[error("{url}: the answer to {method} cannot be used: {why}")]
+    /// One call whose question or answer passes a limit, and that cannot be cut smaller.
+    #[error(
+        "{endpoint}: question or answer of {method} is too large ({why}): raise --rpc-max-response-size and --rpc-max-request-size of the node, or use another"
+    )]
+    TooLarge {
+        /// Endpoint.
+        endpoint: String,
+        /// JSON-RPC method.
+        method: String,
+        /// Code and message, or which limit was passed.
+        why: String,
+    },
+    /// A JSON-RPC error.
+    #[error(
+        "{endpoint} refuses {method} with error {code}: {message}; use a subtensor node that offers this method"
+    )]
+    Refused {
+        /// Endpoint.
+        endpoint: String,
+        /// JSON-RPC method.
+        method: String,
+        /// JSON-RPC error code.
+        code: i32,
+        /// Message, and data where given.
+        message: String,
+    },
+    /// An answer that breaks the protocol, or is not about what was asked.
+    #[error("{endpoint}: the answer to {method} cannot be used: {why}")]
     Answer {
         /// Endpoint.
-        url: String,
+        endpoint: String,
         /// JSON-RPC method.
         method: String,
         /// Reason.
         why: String,
     },
+    /// A question that no node can answer.
+    #[error("{0}")]
+    Question(String),
     /// A recording that cannot be played.
     #[error("{0}")]
     Recording(String),
 }
 
+impl SourceError {
+    /// Whether asking again cannot help unless somebody changes the node.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            SourceError::Unreachable { .. } | SourceError::Missing { .. } => false,
+            // Method not found, bad parameters.
+            SourceError::Refused { code, .. } => matches!(code, -32601 | -32602),
+            _ => true,
+        }
+    }
+}
+
+/// As many things to read as blocks, or an error that says so.
+fn same_length(numbers: usize, want: usize) -> Result<(), SourceError> {
+    if numbers == want {
+        return Ok(());
+    }
+    Err(SourceError::Question(format!(
+        "{numbers} blocks are asked for with the keys of {want}: this is a mistake in the program, please report it"
+    )))
+}
+
 /// Where blocks come from.
 ///
-/// Every method retries and changes endpoints by itself; an error is final.
+/// Every method retries and changes endpoints by itself; an error is final. A
+/// list in an answer has exactly as many entries as the one asked with.
 pub trait ChainSource: Send + Sync + 'static {
     /// Hash of block 0.
     fn genesis(&self) -> impl Future<Output = Result<H256, SourceError>> + Send;
@@ -128,13 +181,13 @@ pub trait ChainSource: Send + Sync + 'static {
         height: BlockNumber,
     ) -> impl Future<Output = Result<BlockNumber, SourceError>> + Send;
 
-    /// Hashes of finalized blocks.
+    /// Hashes of blocks that are final: the node that answers knows them to be.
     fn hashes(
         &self,
         numbers: &[BlockNumber],
     ) -> impl Future<Output = Result<Vec<H256>, SourceError>> + Send;
 
-    /// Blocks with the values of the keys wanted at each.
+    /// Blocks with the values of the keys wanted at each; as many wants as numbers.
     fn blocks(
         &self,
         numbers: &[BlockNumber],

@@ -1,10 +1,11 @@
 //! One file a concern: what of a prepared block becomes rows.
 //!
-//! A stage only adds to the block's batch; [`commit_block`] runs them all and
+//! A stage only adds to the block's batch; [`block_batch`] runs them all and
 //! puts the checkpoint behind them.
 
 pub mod blocks;
 pub mod epochs;
+pub mod pulse;
 pub mod runtimes;
 pub mod state;
 
@@ -24,7 +25,8 @@ pub use state::Tip;
 pub fn block_batch(store: &Store, tip: &mut Tip, block: &Prepared) -> Result<Batch, IndexError> {
     let first = match tip.checkpoint {
         Some(last) => {
-            if block.raw.parent.0 != last.hash || block.raw.number != last.last + 1 {
+            if block.raw.parent.0 != last.hash || Some(block.raw.number) != last.last.checked_add(1)
+            {
                 return Err(IndexError::Parent {
                     block: block.raw.number,
                     parent: block.raw.parent,
@@ -37,8 +39,9 @@ pub fn block_batch(store: &Store, tip: &mut Tip, block: &Prepared) -> Result<Bat
     };
     let mut batch = Batch::default();
     blocks::rows(block, &mut batch);
-    runtimes::rows(tip, block, &mut batch);
+    runtimes::rows(store, tip, block, &mut batch)?;
     state::rows(store, tip, block, &mut batch)?;
+    pulse::rows(store, tip, block, &mut batch)?;
     epochs::rows(block, &mut batch);
     let checkpoint = Checkpoint {
         first,

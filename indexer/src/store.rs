@@ -7,6 +7,7 @@
 
 pub mod conformance;
 pub mod engine;
+pub mod pulse;
 pub mod read;
 pub mod tables;
 
@@ -163,7 +164,8 @@ impl Store {
             .metadata_bytes(&row.metadata_hash)?
             .ok_or_else(|| broken("its bytes are missing".into()))?;
         let metadata = Metadata::from_bytes(&bytes).map_err(|e| broken(e.to_string()))?;
-        let layout = Arc::new(Layout::new(spec, Arc::new(metadata), Arc::new(bytes)));
+        let layout = Layout::new(spec, Arc::new(metadata), Arc::new(bytes)).map_err(broken)?;
+        let layout = Arc::new(layout);
         if let Ok(mut cache) = self.layouts.write() {
             cache.insert(spec, layout.clone());
         }

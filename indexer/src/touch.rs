@@ -1,9 +1,9 @@
 //! Which part of the state a block may have changed, told by its events and calls.
 //!
-//! The rule is *known to be narrow, or everything*: a few calls and events are
+//! The rule is *known to be narrow, or everything*: some calls and events are
 //! known to change one kind of thing; any other that names a subnet makes the
-//! whole subnet be read again. Reading too much costs a little, reading too
-//! little would be wrong.
+//! whole subnet be read again, neurons and matrices included. Reading too much
+//! costs a little, reading too little would be wrong.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +17,20 @@ use crate::world::netuid_of;
 pub struct Touched {
     /// Storage may have been written past all pallets: read everything.
     pub everything: bool,
-    /// Something that is not known to be narrow happened.
+    /// Something happened that may change more than rows of W.
     pub structural: bool,
+    /// Settings of any subnet may have changed without saying which.
+    pub settings: bool,
+    /// Coldkeys may have changed for any hotkey.
+    pub coldkeys: bool,
     /// Subnets (netuid) whose values are read again.
     pub subnets: BTreeSet<u16>,
     /// Subnets in which uids may have changed hands: W and B are read whole.
     pub members: BTreeSet<u16>,
+    /// Subnets of which nothing can be said to be unchanged.
+    pub entire: BTreeSet<u16>,
+    /// Subnets whose B a commitment may have changed.
+    pub bonds: BTreeSet<u16>,
     /// Subnets (netuid) whose `LastUpdate` may have changed.
     pub updated: BTreeSet<u16>,
     /// Rows of W: storage index and uid.
@@ -33,6 +41,14 @@ pub struct Touched {
     pub serving: BTreeSet<u16>,
     /// Accounts named by what happened.
     pub accounts: BTreeSet<AccountId>,
+    /// Accounts whose stake in a subnet may have changed.
+    pub stakes: BTreeSet<(u16, AccountId)>,
+    /// Accounts whose parents, children or takes in a subnet may have changed.
+    pub kin: BTreeSet<(u16, AccountId)>,
+    /// Accounts whose stake may have gone to another account, in any subnet.
+    pub swapped: BTreeSet<AccountId>,
+    /// Accounts of which only what they own and are may have changed.
+    pub owners: BTreeSet<AccountId>,
 }
 
 /// How far a call or event reaches.
@@ -40,20 +56,44 @@ pub struct Touched {
 enum Reach {
     /// Nothing that is kept, but for what every block reads.
     Nothing,
+    /// Stake of the accounts named, in all subnets named.
+    Stake,
+    /// Parents, children and takes of the accounts named.
+    Kin,
     /// Rows of W and `LastUpdate`.
     Weights,
     /// Axon, prometheus, certificate of a hotkey.
     Serving,
+    /// B of a subnet that takes bonds away on a commitment.
+    Bonds,
     /// Values of a subnet, no uids.
     Subnet,
     /// Uids may change hands.
     Members,
+    /// Coldkeys of hotkeys, owners of subnets.
+    Coldkeys,
     /// Anything of the subnets and accounts named.
     Anything,
 }
 
-fn call_reach(name: &str) -> Reach {
+fn is_coldkey_swap(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.contains("coldkey") && name.contains("swap")
+}
+
+fn call_reach(pallet: &str, name: &str) -> Reach {
+    match pallet {
+        PALLET | "AdminUtils" => {}
+        "Commitments" => return Reach::Bonds,
+        // Pools and positions: what is kept of them is read in every block.
+        "Swap" => return Reach::Nothing,
+        _ => return Reach::Anything,
+    }
     match name {
+        // A registration says in its events which uid it took.
+        "register" | "burned_register" | "root_register" | "register_limit" => Reach::Nothing,
+        _ if is_coldkey_swap(name) => Reach::Coldkeys,
+        _ if name.contains("mechanism_count") => Reach::Members,
         "add_stake"
         | "remove_stake"
         | "add_stake_limit"
@@ -67,16 +107,12 @@ fn call_reach(name: &str) -> Reach {
         | "unstake_all_alpha"
         | "recycle_alpha"
         | "burn_alpha"
-        | "claim_root"
-        | "set_root_claim_type"
-        | "increase_take"
-        | "decrease_take"
-        | "become_delegate"
-        | "set_children"
-        | "set_childkey_take"
-        | "set_coldkey_auto_stake_hotkey"
-        | "set_identity"
-        | "faucet" => Reach::Nothing,
+        | "claim_root" => Reach::Stake,
+        "increase_take" | "decrease_take" | "become_delegate" | "set_children"
+        | "set_childkey_take" => Reach::Kin,
+        "set_root_claim_type" | "set_coldkey_auto_stake_hotkey" | "set_identity" | "faucet" => {
+            Reach::Nothing
+        }
         "serve_axon" | "serve_axon_tls" | "serve_prometheus" => Reach::Serving,
         _ if name.contains("weights") && !name.starts_with("sudo_") => Reach::Weights,
         _ if name.starts_with("sudo_set_") => Reach::Subnet,
@@ -86,22 +122,17 @@ fn call_reach(name: &str) -> Reach {
 
 fn event_reach(name: &str) -> Reach {
     match name {
-        "StakeAdded"
-        | "StakeRemoved"
-        | "StakeMoved"
-        | "StakeTransferred"
-        | "StakeSwapped"
-        | "DelegateAdded"
+        _ if is_coldkey_swap(name) => Reach::Coldkeys,
+        _ if name.contains("MechanismCount") => Reach::Members,
+        "StakeAdded" | "StakeRemoved" | "StakeMoved" | "StakeTransferred" | "StakeSwapped"
+        | "AlphaRecycled" | "AlphaBurned" | "RootClaimed" | "AutoStakeAdded" => Reach::Stake,
+        "DelegateAdded"
         | "TakeDecreased"
         | "TakeIncreased"
         | "SetChildren"
         | "SetChildrenScheduled"
-        | "ChildKeyTakeSet"
-        | "AlphaRecycled"
-        | "AlphaBurned"
-        | "RootClaimed"
-        | "RootClaimTypeSet"
-        | "AutoStakeAdded"
+        | "ChildKeyTakeSet" => Reach::Kin,
+        "RootClaimTypeSet"
         | "AutoStakeDestinationSet"
         | "ChainIdentitySet"
         | "FirstEmissionBlockNumberSet"
@@ -163,8 +194,21 @@ impl Touched {
     /// In this pallet's events the first u16 is the netuid (or storage index)
     /// in every runtime; the numbers after it may be uids.
     pub fn event(&mut self, event: &Event) {
-        if &*event.pallet != PALLET {
-            return;
+        match (&*event.pallet, &*event.name) {
+            (PALLET, _) => {}
+            // A call that is run later, or by a precompile, is in no extrinsic,
+            // and not every setter tells by an event.
+            ("Scheduler", "Dispatched") => {
+                self.structural = true;
+                self.settings = true;
+                return;
+            }
+            ("Ethereum", "Executed") if calls_precompile(event) => {
+                self.structural = true;
+                self.settings = true;
+                return;
+            }
+            _ => return,
         }
         let mut numbers = Vec::new();
         let mut accounts = BTreeSet::new();
@@ -175,7 +219,8 @@ impl Touched {
         self.add(event_reach(&event.name), netuids, uids, accounts);
     }
 
-    /// Adds what a call (outer or nested) may have changed, failed or not.
+    /// Adds what a call (outer or nested) may have changed. Calls that failed or
+    /// were rolled back change nothing and need not be given.
     pub fn call(&mut self, call: &Call, signer: Option<AccountId>) {
         if &*call.pallet == "System"
             && matches!(&*call.name, "set_storage" | "kill_storage" | "kill_prefix")
@@ -196,7 +241,8 @@ impl Touched {
         let ours = &*call.pallet == PALLET || &*call.pallet == "AdminUtils";
         if ours || !netuids.is_empty() {
             // Numbers among the arguments are weights and limits, not uids.
-            self.add(call_reach(&call.name), &netuids, &[], accounts);
+            let reach = call_reach(&call.pallet, &call.name);
+            self.add(reach, &netuids, &[], accounts);
         }
     }
 
@@ -204,6 +250,22 @@ impl Touched {
         let subnets = netuids.iter().map(|n| netuid_of(*n));
         match reach {
             Reach::Nothing => {}
+            Reach::Stake => {
+                // All the numbers named may be subnets: a move names two.
+                let all = netuids.iter().chain(uids).map(|n| netuid_of(*n));
+                for netuid in all.chain([0]) {
+                    self.stakes.extend(accounts.iter().map(|a| (netuid, *a)));
+                }
+                self.owners.extend(accounts);
+            }
+            Reach::Kin => {
+                // Who is whose parent decides what later epochs touch.
+                self.structural = true;
+                for netuid in subnets {
+                    self.kin.extend(accounts.iter().map(|a| (netuid, *a)));
+                }
+                self.owners.extend(accounts);
+            }
             Reach::Weights => {
                 self.updated.extend(subnets);
                 for index in netuids {
@@ -218,17 +280,39 @@ impl Touched {
                 self.structural = true;
                 self.subnets.extend(subnets);
             }
+            Reach::Bonds => self.bonds.extend(subnets),
+            Reach::Coldkeys => {
+                self.structural = true;
+                self.coldkeys = true;
+            }
             Reach::Members | Reach::Anything => {
                 self.structural = true;
+                // A hotkey swap names no subnet: its stake is in any of them.
+                if netuids.is_empty() {
+                    self.swapped.extend(&accounts);
+                }
                 for netuid in subnets {
                     self.subnets.insert(netuid);
                     self.members.insert(netuid);
                     self.neurons.extend(uids.iter().map(|uid| (netuid, *uid)));
+                    if reach == Reach::Anything {
+                        self.entire.insert(netuid);
+                    }
                 }
                 self.accounts.extend(accounts);
             }
         }
     }
+}
+
+/// Precompiles live at addresses below 65,536.
+fn calls_precompile(event: &Event) -> bool {
+    let to = event
+        .field("to")
+        .and_then(Value::as_bytes)
+        .unwrap_or_default();
+    // A call from a contract is not seen; the next epoch reads all settings.
+    to.len() == 20 && to.iter().take(18).all(|b| *b == 0)
 }
 
 #[cfg(test)]
@@ -237,13 +321,19 @@ mod tests {
 
     #[test]
     fn only_what_is_known_is_narrow() {
-        assert_eq!(call_reach("add_stake"), Reach::Nothing);
-        assert_eq!(call_reach("set_mechanism_weights"), Reach::Weights);
-        assert_eq!(call_reach("sudo_set_weights_set_rate_limit"), Reach::Subnet);
-        assert_eq!(call_reach("never_seen_before"), Reach::Anything);
+        let reach = |name| call_reach(PALLET, name);
+        assert_eq!(reach("add_stake"), Reach::Stake);
+        assert_eq!(reach("set_children"), Reach::Kin);
+        assert_eq!(reach("set_mechanism_weights"), Reach::Weights);
+        assert_eq!(reach("sudo_set_weights_set_rate_limit"), Reach::Subnet);
+        assert_eq!(reach("sudo_set_mechanism_count"), Reach::Members);
+        assert_eq!(reach("swap_coldkey_announced"), Reach::Coldkeys);
+        assert_eq!(reach("never_seen_before"), Reach::Anything);
+        assert_eq!(call_reach("NewPallet", "call"), Reach::Anything);
         assert_eq!(event_reach("TimelockedWeightsRevealed"), Reach::Weights);
         assert_eq!(event_reach("WeightsSetRateLimitSet"), Reach::Subnet);
         assert_eq!(event_reach("NetworkAdded"), Reach::Anything);
+        assert_eq!(event_reach("ColdkeySwapped"), Reach::Coldkeys);
     }
 
     #[test]

@@ -6,13 +6,16 @@
 
 mod bodies;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
-use chain_metadata::{AccountId, BlockNumber, MechId, NetUid, Uid, Value, storage_index};
+use chain_metadata::{
+    AccountId, BlockNumber, KeyPart, MechId, NetUid, StorageEntry, Uid, Value, storage_index,
+};
 
-use crate::items::{Layout, MANIFEST, Scope};
+use crate::items::{Item, Layout, MANIFEST, Refresh, Scope};
+use crate::store::pulse::{Pulse, Slot};
 use crate::store::{BlockRow, Store, StoreError};
-use crate::world::subnets_at;
 
 pub use bodies::{Body, events, extrinsics};
 
@@ -25,6 +28,18 @@ pub struct At {
     pub row: BlockRow,
     /// The manifest bound to its runtime.
     pub layout: Arc<Layout>,
+    /// Values that every block reads, once they were needed.
+    pulse: OnceLock<Arc<Pulse>>,
+}
+
+impl At {
+    fn pulse(&self, store: &Store) -> Result<&Pulse, StoreError> {
+        if self.pulse.get().is_none() {
+            let _ = self.pulse.set(Arc::new(store.pulse(self.number)?));
+        }
+        // Set just above, by this thread or another one.
+        Ok(self.pulse.get_or_init(Arc::default))
+    }
 }
 
 /// What is at a storage key.
@@ -47,6 +62,14 @@ impl Held {
             Held::Stored(value, _) => Some(value),
         }
     }
+
+    /// The value that is stored, without a default.
+    pub fn stored(self) -> Option<Value> {
+        match self {
+            Held::Stored(value, _) => Some(value),
+            _ => None,
+        }
+    }
 }
 
 /// The block at `number`, if it is stored.
@@ -59,7 +82,59 @@ pub fn at(store: &Store, number: BlockNumber) -> Result<Option<At>, StoreError> 
         number,
         row,
         layout,
+        pulse: OnceLock::new(),
     }))
+}
+
+fn damaged(at: &At, key: &[u8], what: impl Into<String>) -> StoreError {
+    StoreError::Row {
+        table: "state",
+        key: hex::encode(key),
+        what: format!(
+            "{} at block {} (spec {})",
+            what.into(),
+            at.number,
+            at.row.spec
+        ),
+    }
+}
+
+/// The raw bytes under a key of an item and the block of their last change.
+fn raw(
+    store: &Store,
+    at: &At,
+    line: &Item,
+    entry: &StorageEntry,
+    key: &[u8],
+) -> Result<Option<(Vec<u8>, BlockNumber)>, StoreError> {
+    if line.refresh == Refresh::EveryBlock {
+        let subnet = match line.scope {
+            Scope::Global => 0,
+            _ => netuid_in(at, entry, key)?,
+        };
+        let slot = Slot {
+            item: line.id,
+            subnet,
+        };
+        let found = at.pulse(store)?.get(slot);
+        return Ok(found.map(|(value, changed_at)| (value.to_vec(), changed_at)));
+    }
+    let row = store.state(line.id, key.get(32..).unwrap_or_default(), at.number)?;
+    Ok(row.and_then(|row| row.value.map(|value| (value, row.changed_at))))
+}
+
+fn netuid_in(at: &At, entry: &StorageEntry, key: &[u8]) -> Result<u16, StoreError> {
+    let parts = entry
+        .decode_keys(at.layout.metadata.types(), key)
+        .map_err(|e| damaged(at, key, e.to_string()))?;
+    match parts
+        .first()
+        .and_then(KeyPart::value)
+        .and_then(Value::as_u16)
+    {
+        Some(netuid) => Ok(netuid),
+        None => Err(damaged(at, key, "the key names no subnet")),
+    }
 }
 
 /// What is at an item's key; `keys` are SCALE-encoded key parts.
@@ -69,18 +144,13 @@ pub fn held(store: &Store, at: &At, entry: &str, keys: &[&[u8]]) -> Result<Held,
     };
     let key = entry.key_of_encoded(keys);
     let types = at.layout.metadata.types();
-    let damaged = |e: chain_metadata::DecodeError| StoreError::Row {
-        table: "state",
-        key: hex::encode(&key),
-        what: e.in_spec(at.row.spec).at_block(at.number).to_string(),
-    };
-    let row = store.state(line.id, key.get(32..).unwrap_or_default(), at.number)?;
-    match row.and_then(|row| row.value.map(|value| (value, row.changed_at))) {
+    let broken = |e: chain_metadata::DecodeError| damaged(at, &key, e.to_string());
+    match raw(store, at, line, entry, &key)? {
         Some((bytes, changed_at)) => {
-            let value = entry.decode_value(types, &bytes).map_err(damaged)?;
+            let value = entry.decode_value(types, &bytes).map_err(broken)?;
             Ok(Held::Stored(value, changed_at))
         }
-        None => Ok(Held::Default(entry.default_value(types).map_err(damaged)?)),
+        None => Ok(Held::Default(entry.default_value(types).map_err(broken)?)),
     }
 }
 
@@ -88,16 +158,88 @@ fn read(store: &Store, at: &At, entry: &str, keys: &[&[u8]]) -> Result<Option<Va
     Ok(held(store, at, entry, keys)?.value())
 }
 
+/// A value as `T`; one that is none is an error, never a default.
+fn as_kind<T>(
+    at: &At,
+    entry: &str,
+    value: Option<Value>,
+    kind: impl Fn(&Value) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
+    match value {
+        None => Ok(None),
+        Some(value) => match kind(&value) {
+            Some(inner) => Ok(Some(inner)),
+            None => Err(damaged(
+                at,
+                entry.as_bytes(),
+                format!("{entry} is another kind of value"),
+            )),
+        },
+    }
+}
+
+/// Subnet and account of every key with a value under an item that is keyed by
+/// both; empty when the runtime has no such item.
+pub fn accounts_under(
+    store: &Store,
+    at: &At,
+    entry: &str,
+) -> Result<Vec<(NetUid, AccountId)>, StoreError> {
+    let mut found = Vec::new();
+    let Some((line, entry)) = at.layout.find(entry) else {
+        return Ok(found);
+    };
+    for rest in store.state_keys(line.id)? {
+        let row = store.state(line.id, &rest, at.number)?;
+        if row.is_none_or(|row| row.value.is_none()) {
+            continue;
+        }
+        let mut key = entry.prefix.to_vec();
+        key.extend_from_slice(&rest);
+        let parts = entry
+            .decode_keys(at.layout.metadata.types(), &key)
+            .map_err(|e| damaged(at, &key, e.to_string()))?;
+        let values: Vec<_> = parts.iter().filter_map(KeyPart::value).collect();
+        let netuid = values.iter().find_map(|v| v.as_u16());
+        let account = values.iter().find_map(|v| v.as_account());
+        if let (Some(netuid), Some(account)) = (netuid, account) {
+            found.push((NetUid(netuid), account));
+        }
+    }
+    Ok(found)
+}
+
 /// Netuids that exist, ascending.
 pub fn subnets(store: &Store, at: &At) -> Result<Vec<NetUid>, StoreError> {
-    let netuids = subnets_at(store, &at.layout, at.number)?;
-    Ok(netuids.into_iter().map(NetUid).collect())
+    let Some((line, entry)) = at.layout.find("NetworksAdded") else {
+        return Ok(Vec::new());
+    };
+    let types = at.layout.metadata.types();
+    let mut netuids = BTreeSet::new();
+    for (slot, value, _) in at.pulse(store)?.iter() {
+        if slot.item != line.id {
+            continue;
+        }
+        let added = entry
+            .decode_value(types, value)
+            .map_err(|e| damaged(at, value, e.to_string()))?;
+        if added.as_bool() == Some(true) {
+            netuids.insert(NetUid(slot.subnet));
+        }
+    }
+    Ok(netuids.into_iter().collect())
 }
 
 /// Whether a subnet exists.
 pub fn exists(store: &Store, at: &At, netuid: NetUid) -> Result<bool, StoreError> {
     let added = read(store, at, "NetworksAdded", &[&netuid.0.to_le_bytes()])?;
     Ok(added.and_then(|v| v.as_bool()) == Some(true))
+}
+
+/// `SubnetworkN` of a subnet that exists.
+fn count(store: &Store, at: &At, netuid: NetUid) -> Result<u16, StoreError> {
+    let value = read(store, at, "SubnetworkN", &[&netuid.0.to_le_bytes()])?;
+    Ok(as_kind(at, "SubnetworkN", value, Value::as_u16)?.unwrap_or(0))
 }
 
 /// Every item of a subnet that the runtime has, in the order of the manifest.
@@ -170,14 +312,14 @@ pub fn metagraph(
     };
     let net = netuid.0.to_le_bytes();
     let idx = index.to_le_bytes();
-    let count = read(store, at, "SubnetworkN", &[&net])?
-        .and_then(|v| v.as_u16())
-        .unwrap_or(0);
+    let count = count(store, at, netuid)?;
     let vector = |entry: &str, key: &[u8; 2]| -> Result<Vec<Value>, StoreError> {
-        Ok(match read(store, at, entry, &[key])? {
-            Some(Value::Seq(items)) => items,
-            _ => Vec::new(),
-        })
+        let value = read(store, at, entry, &[key])?;
+        let items = as_kind(at, entry, value, |v| match v {
+            Value::Seq(items) => Some(items.clone()),
+            _ => None,
+        })?;
+        Ok(items.unwrap_or_default())
     };
     let active = vector("Active", &net)?;
     let rank = vector("Rank", &net)?;
@@ -194,9 +336,15 @@ pub fn metagraph(
     let mut neurons = Vec::with_capacity(usize::from(count));
     for uid in 0..count {
         let i = usize::from(uid);
-        let hotkey = read(store, at, "Keys", &[&net, &uid.to_le_bytes()])?
-            .and_then(|v| v.as_account())
-            .unwrap_or_default();
+        let key: [&[u8]; 2] = [&net, &uid.to_le_bytes()];
+        let hotkey = held(store, at, "Keys", &key)?.stored();
+        let hotkey = as_kind(at, "Keys", hotkey, Value::as_account)?.ok_or_else(|| {
+            damaged(
+                at,
+                &net,
+                format!("uid {uid} of subnet {netuid} has no hotkey"),
+            )
+        })?;
         neurons.push(Neuron {
             uid: Uid(uid),
             hotkey,
@@ -243,21 +391,18 @@ pub fn rows(
     let Some(index) = index_of(store, at, netuid, mechanism)? else {
         return Ok(None);
     };
-    let count = read(store, at, "SubnetworkN", &[&netuid.0.to_le_bytes()])?
-        .and_then(|v| v.as_u16())
-        .unwrap_or(0);
     let mut rows = Vec::new();
-    for uid in 0..count {
+    for uid in 0..count(store, at, netuid)? {
         let keys: [&[u8]; 2] = [&index.to_le_bytes(), &uid.to_le_bytes()];
         if let Held::Stored(value, changed_at) = held(store, at, entry, &keys)? {
-            let entries = value
-                .items()
-                .iter()
-                .filter_map(|pair| match pair.items() {
-                    [to, value] => Some((to.as_u16()?, value.as_u16()?)),
-                    _ => None,
-                })
-                .collect();
+            let pair = |pair: &Value| match pair.items() {
+                [to, value] => Some((to.as_u16()?, value.as_u16()?)),
+                _ => None,
+            };
+            let entries = as_kind(at, entry, Some(value), |v| {
+                v.items().iter().map(pair).collect::<Option<Vec<_>>>()
+            })?
+            .unwrap_or_default();
             rows.push((Uid(uid), changed_at, entries));
         }
     }

@@ -1,13 +1,12 @@
 //! What the planner must know of the chain to ask the right questions: which
 //! subnets there are, how many uids, who holds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chain_metadata::{AccountId, BlockNumber, MECHANISM_STRIDE, storage_index};
-use chain_metadata::{MechId, NetUid};
+use chain_metadata::{AccountId, MECHANISM_STRIDE, MechId, NetUid, Value, storage_index};
 
-use crate::items::{Layout, item};
 use crate::store::{Store, StoreError};
+use crate::view::{self, At};
 
 /// One subnet as the planner knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +17,15 @@ pub struct SubnetWorld {
     pub uids: u16,
     /// `MechanismCountCurrent`; 1 in runtimes without mechanisms.
     pub mechanisms: u8,
+    /// `BondsResetOn`: a commitment of a miner takes its bonds away.
+    pub bonds_reset: bool,
+    /// Parents of every hotkey that has some in this subnet.
+    pub parents: BTreeMap<AccountId, Vec<AccountId>>,
+    /// Hotkeys that lost their uid since the last epoch: it takes away what the
+    /// one before has written of them.
+    pub former: BTreeSet<AccountId>,
+    /// `SubnetOwnerHotkey`.
+    pub owner_hotkey: Option<AccountId>,
 }
 
 /// The subnets at the end of one block.
@@ -27,6 +35,8 @@ pub struct World {
     pub subnets: BTreeMap<u16, SubnetWorld>,
     /// `TotalNetworks` when last read.
     pub total_networks: Option<u64>,
+    /// Hotkeys whose `LoadedEmission` the next block adds to their stake.
+    pub loaded: BTreeSet<AccountId>,
 }
 
 impl World {
@@ -38,12 +48,9 @@ impl World {
         })
     }
 
-    /// Storage indices of a subnet's mechanisms, in order.
-    pub fn indices(&self, netuid: u16) -> Vec<u16> {
-        let mechanisms = self.subnets.get(&netuid).map_or(1, |s| s.mechanisms.max(1));
-        (0..mechanisms)
-            .filter_map(|m| storage_index(NetUid(netuid), MechId(m)))
-            .collect()
+    /// Storage indices of so many mechanisms of a subnet, in order.
+    pub fn indices(netuid: u16, mechanisms: u8) -> impl Iterator<Item = u16> {
+        (0..mechanisms.max(1)).filter_map(move |m| storage_index(NetUid(netuid), MechId(m)))
     }
 
     /// Every (netuid, uid) that the account holds.
@@ -59,106 +66,117 @@ impl World {
         places
     }
 
-    /// Remembers who holds a uid.
-    pub fn set_hotkey(&mut self, netuid: u16, uid: u16, hotkey: Option<AccountId>) {
+    /// Remembers the parents of a hotkey; tells whether that is new.
+    pub fn set_parents(&mut self, netuid: u16, child: AccountId, value: &Value) -> bool {
+        let mut parents = BTreeSet::new();
+        accounts(value, &mut parents);
+        let parents: Vec<_> = parents.into_iter().collect();
+        let known = &mut self.subnet(netuid).parents;
+        if parents.is_empty() {
+            return known.remove(&child).is_some();
+        }
+        known.insert(child, parents.clone()) != Some(parents)
+    }
+
+    /// Every hotkey that holds a uid.
+    pub fn hotkeys(&self) -> impl Iterator<Item = AccountId> {
+        let subnets = self.subnets.values();
+        subnets.flat_map(|s| s.hotkeys.iter().copied().flatten())
+    }
+
+    /// Hotkeys whose stake an epoch of the subnet may change: who holds a uid,
+    /// their parents, the owner, and everyone on root.
+    pub fn stakers(&self, netuid: u16) -> BTreeSet<AccountId> {
+        let mut stakers = BTreeSet::new();
+        for netuid in [netuid, 0] {
+            let Some(subnet) = self.subnets.get(&netuid) else {
+                continue;
+            };
+            stakers.extend(subnet.hotkeys.iter().copied().flatten());
+            stakers.extend(subnet.parents.values().flatten());
+            stakers.extend(subnet.owner_hotkey);
+            stakers.extend(&subnet.former);
+        }
+        stakers
+    }
+
+    /// Remembers who holds a uid; tells whether that is new.
+    pub fn set_hotkey(&mut self, netuid: u16, uid: u16, hotkey: Option<AccountId>) -> bool {
         let hotkeys = &mut self.subnet(netuid).hotkeys;
         let uid = usize::from(uid);
         if hotkeys.len() <= uid {
             hotkeys.resize(uid + 1, None);
         }
-        hotkeys[uid] = hotkey;
+        let before = std::mem::replace(&mut hotkeys[uid], hotkey);
+        if before == hotkey {
+            return false;
+        }
+        self.subnet(netuid).former.extend(before);
+        true
     }
 
     /// The world at the end of a stored block.
-    pub fn load(store: &Store, layout: &Layout, at: BlockNumber) -> Result<World, StoreError> {
+    pub fn load(store: &Store, at: &At) -> Result<World, StoreError> {
         let mut world = World::default();
-        for netuid in subnets_at(store, layout, at)? {
+        for NetUid(netuid) in view::subnets(store, at)? {
             let le = netuid.to_le_bytes();
-            let uids = uint(store, layout, "SubnetworkN", &[&le], at)?;
-            let mechanisms = uint(store, layout, "MechanismCountCurrent", &[&le], at)?;
+            let number = |entry| -> Result<Option<u64>, StoreError> {
+                let value = view::held(store, at, entry, &[&le])?.value();
+                Ok(value.and_then(|v| v.as_u64()))
+            };
+            let uids = number("SubnetworkN")?.and_then(|n| u16::try_from(n).ok());
+            let mechanisms = number("MechanismCountCurrent")?.and_then(|n| u8::try_from(n).ok());
+            let reset = view::held(store, at, "BondsResetOn", &[&le])?.value();
             let subnet = world.subnet(netuid);
-            subnet.uids = uids.and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
-            subnet.mechanisms = mechanisms.and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
-            for uid in 0..subnet.uids {
-                let hotkey = value(store, layout, "Keys", &[&le, &uid.to_le_bytes()], at)?
-                    .and_then(|v| v.as_account());
-                world.set_hotkey(netuid, uid, hotkey);
+            subnet.uids = uids.unwrap_or(0);
+            subnet.mechanisms = mechanisms.unwrap_or(1);
+            subnet.bonds_reset = reset.and_then(|v| v.as_bool()).unwrap_or(false);
+            let owner = view::held(store, at, "SubnetOwnerHotkey", &[&le])?.stored();
+            subnet.owner_hotkey = owner.and_then(|v| v.as_account());
+            let loaded = view::held(store, at, "LoadedEmission", &[&le])?.stored();
+            for uid in 0..world.subnet(netuid).uids {
+                let holder = view::held(store, at, "Keys", &[&le, &uid.to_le_bytes()])?.stored();
+                let Some(holder) = holder.and_then(|v| v.as_account()) else {
+                    continue;
+                };
+                world.set_hotkey(netuid, uid, Some(holder));
+                let parents = view::held(store, at, "ParentKeys", &[&holder.0, &le])?.stored();
+                if let Some(parents) = parents {
+                    world.set_parents(netuid, holder, &parents);
+                }
+            }
+            if let Some(loaded) = loaded {
+                accounts(&loaded, &mut world.loaded);
             }
         }
-        world.total_networks =
-            uint(store, layout, "TotalNetworks", &[], at)?.and_then(|n| u64::try_from(n).ok());
+        for entry in ["AlphaDividendsPerSubnet", "TaoDividendsPerSubnet"] {
+            for (netuid, account) in view::accounts_under(store, at, entry)? {
+                let subnet = world.subnets.get_mut(&netuid.0);
+                if let Some(subnet) = subnet
+                    && !subnet.hotkeys.contains(&Some(account))
+                {
+                    subnet.former.insert(account);
+                }
+            }
+        }
+        let total = view::held(store, at, "TotalNetworks", &[])?.value();
+        world.total_networks = total.and_then(|v| v.as_u64());
         Ok(world)
     }
 }
 
-/// Netuids that exist at the end of a stored block, ascending.
-pub fn subnets_at(store: &Store, layout: &Layout, at: BlockNumber) -> Result<Vec<u16>, StoreError> {
-    let mut netuids = Vec::new();
-    let (Some(line), Some((_, entry))) = (item("NetworksAdded"), layout.find("NetworksAdded"))
-    else {
-        return Ok(netuids);
-    };
-    for rest in store.state_keys(line.id)? {
-        let Some(row) = store.state(line.id, &rest, at)? else {
-            continue;
-        };
-        let Some(bytes) = row.value else { continue };
-        let mut key = entry.prefix.to_vec();
-        key.extend_from_slice(&rest);
-        let types = layout.metadata.types();
-        let netuid = entry.decode_keys(types, &key).ok().and_then(|parts| {
-            let [chain_metadata::KeyPart::Value(netuid)] = parts.as_slice() else {
-                return None;
-            };
-            netuid.as_u16()
-        });
-        let added = entry
-            .decode_value(types, &bytes)
-            .ok()
-            .and_then(|v| v.as_bool());
-        if let (Some(netuid), Some(true)) = (netuid, added) {
-            netuids.push(netuid);
-        }
+/// Every account inside a value.
+pub fn accounts(value: &Value, found: &mut BTreeSet<AccountId>) {
+    if let Some(account) = value.as_account() {
+        found.insert(account);
+        return;
     }
-    netuids.sort_unstable();
-    Ok(netuids)
-}
-
-/// A stored value, decoded with `layout`; `None` when the runtime has no such
-/// item or nothing is stored (no default is applied).
-pub fn value(
-    store: &Store,
-    layout: &Layout,
-    entry: &str,
-    keys: &[&[u8]],
-    at: BlockNumber,
-) -> Result<Option<chain_metadata::Value>, StoreError> {
-    let Some((line, entry)) = layout.find(entry) else {
-        return Ok(None);
-    };
-    let key = entry.key_of_encoded(keys);
-    let rest = key.get(32..).unwrap_or_default();
-    let Some(bytes) = store.state(line.id, rest, at)?.and_then(|row| row.value) else {
-        return Ok(None);
-    };
-    match entry.decode_value(layout.metadata.types(), &bytes) {
-        Ok(value) => Ok(Some(value)),
-        Err(e) => Err(StoreError::Row {
-            table: "state",
-            key: hex::encode(key),
-            what: e.in_spec(layout.spec).at_block(at).to_string(),
-        }),
+    for item in value.items() {
+        accounts(item, found);
     }
-}
-
-fn uint(
-    store: &Store,
-    layout: &Layout,
-    entry: &str,
-    keys: &[&[u8]],
-    at: BlockNumber,
-) -> Result<Option<u128>, StoreError> {
-    Ok(value(store, layout, entry, keys, at)?.and_then(|v| v.as_u128()))
+    for (_, field) in value.fields() {
+        accounts(field, found);
+    }
 }
 
 /// Netuid of a storage index.

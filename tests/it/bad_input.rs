@@ -6,7 +6,7 @@ use std::process::Output;
 use indexer::store::engine::{Batch, Engine, sled::SledEngine};
 use indexer::store::tables::{Table, meta};
 
-use crate::context::{node, outcome, text};
+use crate::context::{node, outcome, program, text};
 
 /// The one sentence; the log lines before it are not part of it.
 fn refused(output: &Output, words: &[&str]) -> String {
@@ -36,6 +36,13 @@ fn an_unreachable_node() {
         text(dir.path()),
     ];
     refused(&outcome(&args), &["127.0.0.1:9", "check the address"]);
+    // An address to ask is told only when there is something to answer.
+    let served = ["--listen", "127.0.0.1:0"];
+    let args: Vec<_> = ["run"].iter().chain(&args[1..]).chain(&served).collect();
+    let output = outcome(&args.into_iter().copied().collect::<Vec<_>>());
+    refused(&output, &["127.0.0.1:9"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!stderr.contains("serves on"), "{stderr}");
 }
 
 #[test]
@@ -209,6 +216,15 @@ fn settings_that_are_none() {
         &["/no/file.toml"],
     );
     refused(&outcome(&["index", "--window", "0"]), &["window"]);
+    let none = dir.path().join("none");
+    for mib in ["0", "1048577", "17592186044416", "18446744073709551615"] {
+        let args = ["index", "--cache-mib", mib, "--data-dir", text(&none)];
+        refused(&outcome(&args), &["cache_mib", "1 to 1048576"]);
+        assert!(!none.exists());
+    }
+    for seconds in ["0", "18446744073709551615"] {
+        refused(&outcome(&["index", "--timeout", seconds]), &["timeout"]);
+    }
     refused(
         &outcome(&["index", "--from", "9", "--until", "3"]),
         &["before"],
@@ -220,4 +236,83 @@ fn settings_that_are_none() {
     let printed = outcome(&["index", "--network", "archive", "--print-config"]);
     assert!(printed.status.success());
     assert!(String::from_utf8_lossy(&printed.stdout).contains("network = \"archive\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_in_the_environment() {
+    let node = node("mini-300").await;
+    let dir = tempfile::tempdir().unwrap();
+    // The first has nobody; the second must be asked.
+    let output = program(&["index", "--until", "3"])
+        .env(
+            "YUMASCOPE_URL",
+            format!("ws://127.0.0.1:9,{}", node.ws_url()),
+        )
+        .env("YUMASCOPE_DATA_DIR", dir.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    node.stop().await;
+}
+
+#[test]
+fn a_bench_that_would_measure_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    let args = ["bench", "--no-socket", "--data-dir", text(&store)];
+    let output = outcome(&args);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{table}");
+    let blocks = table.lines().next().unwrap();
+    assert_eq!(
+        blocks.split_whitespace().collect::<Vec<_>>(),
+        ["blocks", "330"]
+    );
+    for word in ["blocks/s", "bytes on disk", "where the time goes", "commit"] {
+        assert!(table.contains(word), "{word} is not in\n{table}");
+    }
+    // Blocks that are there already are not indexed again.
+    refused(&outcome(&args), &["holds a store already", "--data-dir"]);
+    refused(
+        &outcome(&["bench", "--no-socket", "--repeat", "2"]),
+        &["--no-socket", "--repeat"],
+    );
+    refused(
+        &outcome(&["bench", "--in-memory", "--data-dir", text(&store)]),
+        &["--in-memory", "--data-dir"],
+    );
+    refused(&outcome(&["bench", "--window", "0"]), &["--window"]);
+}
+
+#[test]
+fn large_inputs_of_decode() {
+    let dir = tempfile::tempdir().unwrap();
+    let recording = crate::context::recording("mini-300");
+    let metadata = hex::encode(recording.metadata(300, 14).unwrap());
+    let file = dir.path().join("answer.json");
+    std::fs::write(&file, format!("{{\"result\":\"0x{metadata}\"}}")).unwrap();
+    let raw = hex::encode(&recording.block(5).unwrap().extrinsics[0]);
+    // More than an argument of a program can hold.
+    let list = serde_json::to_string(&vec![raw; 20_000]).unwrap();
+    assert!(list.len() > 400_000);
+    let input = dir.path().join("list.json");
+    std::fs::write(&input, list).unwrap();
+    let mut read = Vec::new();
+    let at_file = format!("@{}", text(&input));
+    for (argument, stdin) in [("-", true), (at_file.as_str(), false)] {
+        let mut command = program(&["decode", "extrinsic", "--metadata", text(&file), argument]);
+        if stdin {
+            command.stdin(std::fs::File::open(&input).unwrap());
+        }
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value.as_array().map(Vec::len), Some(20_000));
+        read.push(value);
+    }
+    assert_eq!(read[0], read[1]);
+    let args = ["decode", "event", "--metadata", text(&file), "@/no/file"];
+    refused(&outcome(&args), &["/no/file"]);
 }

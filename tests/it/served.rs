@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::context::{node, outcome, program, text};
+use crate::context::program;
 
 /// A running program and the address it serves on.
 struct Served {
@@ -119,48 +119,187 @@ fn the_demo_answers_what_the_readme_says() {
     assert_eq!(status, 200);
     assert!(page.contains("<html"), "{page:.200}");
     assert_eq!(http(&served.address, "GET", "/health", "").0, 200);
-    let (_, metrics) = http(&served.address, "GET", "/metrics", "");
-    assert!(metrics.contains("indexer_blocks_total 330"), "{metrics}");
+    // It is ready a few blocks before the end.
+    let started = Instant::now();
+    loop {
+        let (_, metrics) = http(&served.address, "GET", "/metrics", "");
+        if metrics.contains("indexer_blocks_total 330\n") {
+            break;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "{metrics}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[cfg(unix)]
-#[test]
-fn a_signal_ends_it_in_order_and_the_store_can_be_served_again() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let node = runtime.block_on(node("upgrades"));
-    let dir = tempfile::tempdir().unwrap();
-    let url = node.ws_url();
-    let data = text(dir.path());
-    let args = [
-        "run",
-        "--url",
-        &url,
-        "--listen",
-        "127.0.0.1:0",
-        "--data-dir",
-        data,
-    ];
-    let mut served = start(&args);
-    wait_until_ready(&served.address);
-    let pid = served.child.id().to_string();
-    let killed = std::process::Command::new("kill")
-        .args(["-TERM", &pid])
-        .status()
-        .unwrap();
-    assert!(killed.success());
-    assert!(served.child.wait().unwrap().success());
-    runtime.block_on(node.stop());
+mod on_a_signal {
+    use indexer::check::check;
+    use indexer::store::Store;
 
-    let served = start(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
-    let status = query(
-        &served.address,
-        "{ status { last following } runtimes { specVersion } }",
-    );
-    assert_eq!(
-        status["data"]["runtimes"].as_array().map(Vec::len),
-        Some(3),
-        "{status}"
-    );
-    let held = outcome(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
-    assert!(String::from_utf8_lossy(&held.stderr).contains("another yumascope"));
+    use super::*;
+    use crate::context::{background, connect, index, indexed, node, outcome, text};
+
+    /// Sends SIGTERM and waits for the end, which must come soon and in order.
+    fn terminate(child: &mut Child) {
+        let pid = child.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(8), "still running");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Height of the last stored block, as the window tells it.
+    fn last(address: &str) -> Option<u64> {
+        query(address, "{ status { last } }")["data"]["status"]["last"].as_u64()
+    }
+
+    fn wait_until_stored(address: &str, block: u64) -> u64 {
+        let started = Instant::now();
+        loop {
+            match last(address) {
+                Some(last) if last >= block => return last,
+                _ => assert!(started.elapsed() < Duration::from_secs(60), "no block"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The store is whole as far as it goes, and goes on to what it would have been.
+    async fn good_so_far(node: &replay_node::ReplayNode, data: &str) -> u32 {
+        let dir = std::path::Path::new(data);
+        let stopped_at = check(&Store::open_sled(dir, false, 16 << 20).unwrap())
+            .unwrap()
+            .last;
+        let store = Store::open_sled(dir, false, 16 << 20).unwrap();
+        index(connect(node).await, &store, node.end())
+            .await
+            .unwrap();
+        assert_eq!(
+            check(&store).unwrap(),
+            check(&indexed("mini-300").await).unwrap(),
+            "stopped at {stopped_at}"
+        );
+        stopped_at
+    }
+
+    fn run_slowly<'a>(url: &'a str, data: &'a str) -> Vec<&'a str> {
+        let mut args = vec!["run", "--url", url, "--data-dir", data];
+        args.extend(["--listen", "127.0.0.1:0", "--window", "1"]);
+        args
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_signal_in_the_middle_of_catching_up_leaves_a_good_store() {
+        let node = node("mini-300").await;
+        node.faults().delay(Duration::from_millis(20));
+        let dir = tempfile::tempdir().unwrap();
+        let (url, data) = (node.ws_url(), text(dir.path()));
+        let mut served = start(&run_slowly(&url, data));
+        // It answers while it catches up.
+        wait_until_stored(&served.address, 5);
+        terminate(&mut served.child);
+        node.faults().clear();
+        let stopped_at = good_so_far(&node, data).await;
+        assert!((5..node.end()).contains(&stopped_at), "{stopped_at}");
+        node.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_signal_while_the_node_refuses_connections_leaves_a_good_store() {
+        let node = node("mini-300").await;
+        node.faults().delay(Duration::from_millis(20));
+        let dir = tempfile::tempdir().unwrap();
+        let (url, data) = (node.ws_url(), text(dir.path()));
+        let mut served = start(&run_slowly(&url, data));
+        wait_until_stored(&served.address, 5);
+        node.faults().refuse_connections(true);
+        assert!(node.faults().drop_connections() > 0);
+        // It tries again and again, and serves what it has.
+        let before = node.counts().connections;
+        let started = Instant::now();
+        while node.counts().connections < before + 2 {
+            assert!(started.elapsed() < Duration::from_secs(30), "it gave up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(last(&served.address).is_some_and(|last| last >= 5));
+        let why = loop {
+            let status = query(&served.address, "{ status { stopped following } }");
+            assert_eq!(status["data"]["status"]["following"], true);
+            if let Some(why) = status["data"]["status"]["stopped"].as_str() {
+                break why.to_owned();
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "no reason");
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        assert!(why.contains("127.0.0.1"), "{why}");
+        let (status, ready) = http(&served.address, "GET", "/ready", "");
+        assert_eq!(status, 503);
+        assert!(ready.contains("asked again"), "{ready}");
+        terminate(&mut served.child);
+        node.faults().clear();
+        let stopped_at = good_so_far(&node, data).await;
+        assert!((5..node.end()).contains(&stopped_at), "{stopped_at}");
+        node.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_signal_before_the_node_has_answered_ends_it() {
+        let node = node("mini-300").await;
+        node.faults().delay(Duration::from_secs(60));
+        let dir = tempfile::tempdir().unwrap();
+        let (url, data) = (node.ws_url(), text(dir.path()));
+        let mut child = background(&run_slowly(&url, data));
+        let started = Instant::now();
+        while node.counts().connections == 0 {
+            assert!(started.elapsed() < Duration::from_secs(30), "no connection");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        terminate(&mut child);
+        node.stop().await;
+    }
+
+    #[test]
+    fn a_signal_ends_it_in_order_and_the_store_can_be_served_again() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let node = runtime.block_on(node("upgrades"));
+        let dir = tempfile::tempdir().unwrap();
+        let url = node.ws_url();
+        let data = text(dir.path());
+        let args = [
+            "run",
+            "--url",
+            &url,
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            data,
+        ];
+        let mut served = start(&args);
+        wait_until_ready(&served.address);
+        terminate(&mut served.child);
+        runtime.block_on(node.stop());
+
+        let served = start(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
+        let status = query(
+            &served.address,
+            "{ status { last following } runtimes { specVersion } }",
+        );
+        assert_eq!(
+            status["data"]["runtimes"].as_array().map(Vec::len),
+            Some(3),
+            "{status}"
+        );
+        let held = outcome(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data]);
+        assert!(String::from_utf8_lossy(&held.stderr).contains("another yumascope"));
+    }
 }

@@ -1,34 +1,58 @@
 //! The window's port over the store.
 
+mod records;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chain_metadata::{
-    BlockNumber, DispatchError, H256, MechId, NetUid, Origin, Outcome, Phase, Value,
-};
-use graphql::ports::{self, ReadError, Reader, Stamp};
+use chain_metadata::{BlockNumber, H256, MechId, NetUid, Phase};
+use graphql::ports::{self, ReadError, Reader};
 use indexer::notify::Notify;
 use indexer::pipeline::Progress;
 use indexer::store::tables::FORMAT_VERSION;
 use indexer::store::{Store, StoreError};
-use indexer::view::{self, At, Held};
+use indexer::view::{self, At};
+use records::{extrinsic, neuron, stamp, subnet};
 use tokio::sync::{broadcast, watch};
+
+/// Silence after which a source's trouble is told: a request that another node
+/// answers a moment later is none.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// What the source of blocks says is wrong, if anything is.
+type Trouble = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// What is known of the road besides the store.
 #[derive(Debug, Default)]
 struct Road {
+    started: Option<Instant>,
     finalized: Option<(BlockNumber, Instant)>,
     committed: Option<Instant>,
     following: bool,
     stopped: Option<String>,
 }
 
+impl Road {
+    /// Why nothing is added: the end of the road, or a source in trouble.
+    fn standing(&self, trouble: &Trouble) -> Option<String> {
+        let told = self.finalized.map(|(_, at)| at);
+        let news = [self.started, told, self.committed].into_iter().flatten();
+        let quiet = news.max().is_some_and(|last| last.elapsed() >= QUIET);
+        self.stopped.clone().or_else(|| {
+            let trouble = (self.following && quiet).then(trouble).flatten()?;
+            Some(format!(
+                "nothing new comes from the node, which is asked again: {trouble}"
+            ))
+        })
+    }
+}
+
 /// Answers the window from a store.
-#[derive(Debug)]
 pub(crate) struct StoreReader {
     store: Store,
     chain: Option<String>,
     road: Arc<Mutex<Road>>,
+    trouble: Trouble,
     committed: broadcast::Sender<ports::Committed>,
 }
 
@@ -39,18 +63,22 @@ impl StoreReader {
             store,
             chain,
             road: Arc::default(),
+            trouble: Box::new(|| None),
             committed: broadcast::channel(1).0,
         }
     }
 
     /// Over a store that the road writes; must be called inside a tokio runtime.
+    /// `trouble` is asked for what is wrong with the source of blocks.
     pub(crate) fn following(
         store: Store,
         chain: Option<String>,
         notify: &Notify,
         mut progress: watch::Receiver<Progress>,
+        trouble: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) -> StoreReader {
         let road = Arc::new(Mutex::new(Road {
+            started: Some(Instant::now()),
             following: true,
             ..Road::default()
         }));
@@ -90,6 +118,7 @@ impl StoreReader {
             store,
             chain,
             road,
+            trouble: Box::new(trouble),
             committed,
         }
     }
@@ -163,166 +192,11 @@ fn age_ms(since: Option<Instant>) -> Option<u64> {
     u64::try_from(age.as_millis()).ok()
 }
 
-fn stamp(at: &At) -> Stamp {
-    Stamp {
-        block: at.number,
-        hash: H256(at.row.hash),
-        spec_version: at.row.spec,
-        finalized: true,
-    }
-}
-
-fn call(ss58: u16, call: &chain_metadata::Call) -> ports::Call {
-    let args = call
-        .args
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_json(ss58)))
-        .collect();
-    ports::Call {
-        pallet: call.pallet.to_string(),
-        name: call.name.to_string(),
-        args: serde_json::Value::Object(args),
-    }
-}
-
-fn dispatch_error(error: &DispatchError) -> ports::DispatchError {
-    match error {
-        DispatchError::Module {
-            pallet, name, docs, ..
-        } => ports::DispatchError {
-            pallet: Some(pallet.to_string()),
-            name: name.to_string(),
-            docs: docs.clone(),
-        },
-        DispatchError::Other(name) => ports::DispatchError {
-            pallet: None,
-            name: name.clone(),
-            docs: String::new(),
-        },
-    }
-}
-
-fn origin(ss58: u16, origin: &Origin) -> String {
-    match origin {
-        Origin::Signed(account) => account.to_ss58(ss58),
-        Origin::Root => "Root".into(),
-        Origin::None => "None".into(),
-        Origin::Other(name) => name.clone(),
-    }
-}
-
-fn extrinsic(at: &At, ss58: u16, body: view::Body) -> ports::Extrinsic {
-    let outcome = |outcome: &Outcome| match outcome {
-        Outcome::Succeeded => (ports::CallOutcome::Succeeded, None),
-        Outcome::Failed(error) => (ports::CallOutcome::Failed, Some(dispatch_error(error))),
-        Outcome::NotRun => (ports::CallOutcome::NotRun, None),
-        Outcome::Unknown => (ports::CallOutcome::Unknown, None),
-    };
-    let xt = &body.extrinsic;
-    ports::Extrinsic {
-        block: at.number,
-        index: xt.index,
-        hash: xt.hash,
-        version: xt.version,
-        signer: xt.signer(),
-        nonce: xt.nonce(),
-        tip: body.outcome.tip,
-        fee: body.outcome.fee,
-        success: body.outcome.success,
-        error: body.outcome.error.as_ref().map(dispatch_error),
-        call: call(ss58, &xt.call),
-        nested: body
-            .nested
-            .iter()
-            .filter(|nested| !nested.path.is_empty())
-            .map(|nested| {
-                let (outcome, error) = outcome(&nested.outcome);
-                ports::NestedCall {
-                    path: nested.path.clone(),
-                    origin: origin(ss58, &nested.origin),
-                    outcome,
-                    error,
-                    call: call(ss58, &nested.call),
-                }
-            })
-            .collect(),
-        spec_version: at.row.spec,
-        raw: body.raw,
-    }
-}
-
-fn number_field(value: &Value, name: &str) -> u128 {
-    value.field(name).and_then(Value::as_u128).unwrap_or(0)
-}
-
-/// An address as the chain keeps it: a number and 4 or 6.
-fn ip_text(ip: u128, ip_type: u8) -> String {
-    match ip_type {
-        4 => match u32::try_from(ip) {
-            Ok(v4) => std::net::Ipv4Addr::from(v4).to_string(),
-            Err(_) => ip.to_string(),
-        },
-        6 => std::net::Ipv6Addr::from(ip).to_string(),
-        _ => ip.to_string(),
-    }
-}
-
-fn axon(value: &Value) -> ports::Axon {
-    let small = |name: &str| u8::try_from(number_field(value, name)).unwrap_or(u8::MAX);
-    let ip = number_field(value, "ip");
-    ports::Axon {
-        block: u64::try_from(number_field(value, "block")).unwrap_or(u64::MAX),
-        version: u32::try_from(number_field(value, "version")).unwrap_or(u32::MAX),
-        ip: ip.to_string(),
-        ip_text: ip_text(ip, small("ip_type")),
-        port: u16::try_from(number_field(value, "port")).unwrap_or(u16::MAX),
-        ip_type: small("ip_type"),
-        protocol: small("protocol"),
-        placeholder1: small("placeholder1"),
-        placeholder2: small("placeholder2"),
-    }
-}
-
-fn prometheus(value: &Value) -> ports::Prometheus {
-    let ip = number_field(value, "ip");
-    let ip_type = u8::try_from(number_field(value, "ip_type")).unwrap_or(u8::MAX);
-    ports::Prometheus {
-        block: u64::try_from(number_field(value, "block")).unwrap_or(u64::MAX),
-        version: u32::try_from(number_field(value, "version")).unwrap_or(u32::MAX),
-        ip: ip.to_string(),
-        ip_text: ip_text(ip, ip_type),
-        port: u16::try_from(number_field(value, "port")).unwrap_or(u16::MAX),
-        ip_type,
-    }
-}
-
-fn neuron(found: view::Neuron) -> ports::Neuron {
-    ports::Neuron {
-        uid: found.uid,
-        hotkey: found.hotkey,
-        coldkey: found.coldkey,
-        block_at_registration: found.block_at_registration,
-        axon: found.axon.as_ref().map(axon),
-        prometheus: found.prometheus.as_ref().map(prometheus),
-        active: found.active,
-        rank: found.rank,
-        trust: found.trust,
-        consensus: found.consensus,
-        incentive: found.incentive,
-        dividends: found.dividends,
-        emission: found.emission,
-        validator_trust: found.validator_trust,
-        validator_permit: found.validator_permit,
-        stake_weight: found.stake_weight,
-        pruning_score: found.pruning_score,
-        last_update: found.last_update,
-    }
-}
-
 impl Reader for StoreReader {
     fn status(&self) -> Result<ports::Status, ReadError> {
         let tip = self.store.checkpoint().map_err(read_error)?;
         let genesis = self.store.genesis().map_err(read_error)?;
+        let genesis_hash = genesis.ok_or_else(|| read_error(StoreError::Empty))?;
         let last = match tip {
             Some(tip) => self.store.block(tip.last).map_err(read_error)?,
             None => None,
@@ -331,7 +205,7 @@ impl Reader for StoreReader {
             ReadError::Store("the status is locked by a thread that stopped".into())
         })?;
         Ok(ports::Status {
-            genesis_hash: genesis.unwrap_or_default(),
+            genesis_hash,
             chain: self.chain.clone(),
             first: tip.map(|t| t.first),
             last: tip.map(|t| t.last),
@@ -342,7 +216,7 @@ impl Reader for StoreReader {
             node_finalized_age_ms: age_ms(road.finalized.map(|(_, at)| at)),
             committed_age_ms: age_ms(road.committed),
             following: road.following,
-            stopped: road.stopped.clone(),
+            stopped: road.standing(&self.trouble),
             format_version: FORMAT_VERSION,
         })
     }
@@ -449,7 +323,7 @@ impl Reader for StoreReader {
                     return Ok(None);
                 }
                 let held = view::subnet_items(&self.store, &at, *netuid).map_err(read_error)?;
-                Ok(Some(subnet(&at, *netuid, held)))
+                Ok(Some(subnet(&at, *netuid, held)?))
             })
             .collect()
     }
@@ -463,11 +337,15 @@ impl Reader for StoreReader {
                 let at = self.at(*number)?;
                 let found =
                     view::metagraph(&self.store, &at, *netuid, *mechanism).map_err(read_error)?;
-                Ok(found.map(|neurons| ports::Metagraph {
+                let Some(neurons) = found else {
+                    return Ok(None);
+                };
+                let neurons = neurons.into_iter().map(|n| neuron(&at, *netuid, n));
+                Ok(Some(ports::Metagraph {
                     stamp: stamp(&at),
                     netuid: *netuid,
                     mechanism: *mechanism,
-                    neurons: neurons.into_iter().map(neuron).collect(),
+                    neurons: neurons.collect::<Result<_, _>>()?,
                 }))
             })
             .collect()
@@ -516,42 +394,42 @@ impl Reader for StoreReader {
     }
 }
 
-fn subnet(at: &At, netuid: NetUid, held: Vec<(&'static str, Held)>) -> ports::Subnet {
-    let ss58 = at.layout.metadata.ss58_prefix();
-    let value = |name: &str| {
-        held.iter()
-            .find(|(entry, _)| *entry == name)
-            .and_then(|(_, held)| held.clone().value())
-    };
-    let number = |name: &str| value(name).and_then(|v| v.as_u64());
-    let account = |name: &str| value(name).and_then(|v| v.as_account());
-    ports::Subnet {
-        stamp: stamp(at),
-        netuid,
-        neuron_count: number("SubnetworkN").and_then(|n| u16::try_from(n).ok()),
-        tempo: number("Tempo").and_then(|n| u16::try_from(n).ok()),
-        last_epoch_block: number("LastMechansimStepBlock"),
-        blocks_since_last_step: number("BlocksSinceLastStep"),
-        mechanism_count: number("MechanismCountCurrent").and_then(|n| u8::try_from(n).ok()),
-        owner: account("SubnetOwner"),
-        owner_hotkey: account("SubnetOwnerHotkey"),
-        registered_at: number("NetworkRegisteredAt"),
-        token_symbol: value("TokenSymbol")
-            .and_then(|v| String::from_utf8(v.as_bytes()?.to_vec()).ok()),
-        items: held
-            .into_iter()
-            .map(|(name, held)| {
-                let (changed_at, stored) = match &held {
-                    Held::Stored(_, block) => (Some(*block), true),
-                    _ => (None, false),
-                };
-                ports::Item {
-                    name: name.into(),
-                    value: held.value().map(|v| v.to_json(ss58)),
-                    stored,
-                    changed_at,
-                }
-            })
-            .collect(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_told_after_a_silence_and_never_over_the_end() {
+        let trouble: Trouble = Box::new(|| Some("refused".into()));
+        let none: Trouble = Box::new(|| None);
+        let now = Instant::now();
+        let quiet = now.checked_sub(QUIET).unwrap();
+        let road = |committed| Road {
+            started: Some(quiet),
+            committed: Some(committed),
+            following: true,
+            ..Road::default()
+        };
+        assert_eq!(road(now).standing(&trouble), None);
+        assert_eq!(road(quiet).standing(&none), None);
+        let told = road(quiet).standing(&trouble).unwrap();
+        assert!(told.contains("refused"), "{told}");
+        let ended = Road {
+            stopped: Some("bad block 7".into()),
+            ..road(quiet)
+        };
+        assert_eq!(ended.standing(&trouble).as_deref(), Some("bad block 7"));
+        let done = Road {
+            following: false,
+            ..road(quiet)
+        };
+        assert_eq!(done.standing(&trouble), None);
+    }
+
+    #[test]
+    fn a_store_without_a_chain_has_no_status() {
+        let store = Store::in_memory().unwrap();
+        let error = StoreReader::at_rest(store, None).status().unwrap_err();
+        assert!(error.to_string().contains("the store is empty"), "{error}");
     }
 }

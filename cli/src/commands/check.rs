@@ -40,7 +40,8 @@ fn json(report: &Report, disk: u64) -> String {
 
 fn text(report: &Report, disk: u64) -> String {
     let mut out = format!(
-        "blocks  {} to {}, none missing, every parent hash fits\n",
+        "blocks  {} to {}\nchecked none is missing, each continues the one before, headers after \
+         block 0 have their hashes, extrinsics and events are there\n",
         report.first, report.last
     );
     for (name, rows, bytes) in &report.tables {

@@ -1,16 +1,16 @@
 //! Decodes the blocks of a window side by side.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chain_metadata::{
-    Extrinsic, H256, Phase, SpecVersion, blake2_256, decode_events, decode_extrinsic, nested_calls,
+    Extrinsic, H256, Outcome, Phase, SpecVersion, blake2_256, decode_events, decode_extrinsic,
+    nested_calls,
 };
 use rayon::prelude::*;
 
 use crate::IndexError;
 use crate::items::Layout;
-use crate::plan::system_keys;
+use crate::plan::Fetched;
 use crate::source::{Bytes, RawBlock};
 use crate::touch::Touched;
 
@@ -34,22 +34,21 @@ pub struct Decoded {
 pub(super) async fn window(
     raws: &[RawBlock],
     layouts: &[(Arc<Layout>, Option<SpecVersion>)],
-    fetched: &[HashMap<Bytes, Option<Bytes>>],
+    fetched: &[Fetched],
 ) -> (Vec<Decoded>, Option<IndexError>) {
     let jobs: Vec<_> = raws
         .iter()
         .zip(layouts)
         .zip(fetched)
         .map(|((raw, (layout, _)), values)| {
-            let [events, _, now] = system_keys(&layout.metadata);
-            let value = |key: &Bytes| values.get(key).cloned().flatten();
+            let [events, _, now] = layout.system_keys();
             (
                 raw.number,
                 raw.hash,
                 raw.header.clone(),
                 raw.extrinsics.clone(),
-                value(&events).unwrap_or_default(),
-                value(&now),
+                values.get(&events).flatten().unwrap_or_default(),
+                values.get(&now).flatten(),
                 layout.clone(),
             )
         })
@@ -73,7 +72,10 @@ pub(super) async fn window(
         let _ = done.send(decoded);
     });
     let Ok(results) = results.await else {
-        return (Vec::new(), Some(IndexError::Thread("decode")));
+        return (
+            Vec::new(),
+            Some(IndexError::Thread("decode", "a decoder panicked".into())),
+        );
     };
     let mut decoded = Vec::with_capacity(results.len());
     for result in results {
@@ -121,7 +123,10 @@ fn block(
             .collect();
         let signer = extrinsic.signer();
         for nested in nested_calls(metadata, &extrinsic, &its_events) {
-            touched.call(&nested.call, signer);
+            // Calls are transactional: what failed has changed nothing.
+            if !matches!(nested.outcome, Outcome::Failed(_) | Outcome::NotRun) {
+                touched.call(&nested.call, signer);
+            }
         }
     }
     let timestamp_ms = match (now, metadata.storage("Timestamp", "Now")) {

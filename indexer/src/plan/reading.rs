@@ -5,33 +5,19 @@ use std::sync::Arc;
 
 use chain_metadata::{AccountId, BlockNumber, KeyPart, Value};
 
-use super::Prepared;
+use super::keys::{Key, Keys};
+use super::{Fetched, Prepared};
+use crate::IndexError;
 use crate::items::{Layout, MANIFEST, Refresh, Scope};
 use crate::source::Bytes;
 use crate::touch::Touched;
-use crate::world::World;
+use crate::world::{World, accounts, netuid_of};
 
-/// A storage key that is read, and what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// Position in the manifest.
-    pub line: usize,
-    /// The whole storage key.
-    pub full: Bytes,
-    /// Netuid or storage index, where the item is keyed by one.
-    pub subnet: u16,
-    /// Uid, where the item is keyed by one.
-    pub uid: u16,
-}
-
-/// Keys of the items that are read in every block.
-pub fn every_block_keys(layout: &Layout, netuids: impl Iterator<Item = u16>) -> Vec<Key> {
-    let mut keys = Keys::new(layout);
-    keys.globals(Refresh::EveryBlock);
-    for netuid in netuids {
-        keys.subnet(netuid, Refresh::EveryBlock);
-    }
-    keys.list
+/// What a subnet was before the block.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    uids: u16,
+    mechanisms: u8,
 }
 
 /// What is read at one block, and what that has told so far.
@@ -43,38 +29,46 @@ pub(super) struct Reading {
     /// Every subnet with all its uids.
     whole: bool,
     /// The list of subnets must be asked for.
-    pub(super) enumerate: bool,
-    /// Subnets that are read with all their uids.
-    entire: BTreeSet<u16>,
-    /// uids before this block, for every subnet that was known.
-    before: BTreeMap<u16, u16>,
-    /// Total number of networks before this block.
-    networks_before: Option<u64>,
+    enumerate: bool,
+    enumerated: bool,
+    /// Read until nothing new turns up, what every block reads included.
+    rounds: bool,
+    /// Every subnet that was known.
+    before: BTreeMap<u16, Before>,
     /// Subnets whose epoch ran in this block.
-    pub(super) epochs: BTreeSet<u16>,
+    epochs: BTreeSet<u16>,
+    /// Hotkeys to whose stake this block added what was loaded before it.
+    drained: BTreeSet<AccountId>,
+    /// Hotkeys that had lost their uid before this block, by subnet.
+    former: Vec<(u16, BTreeSet<AccountId>)>,
     /// Subnets that were there before and are not any more.
     gone: BTreeSet<u16>,
     asked: HashSet<Bytes>,
-    unsettled: bool,
 }
 
+/// Entries from which the world is known.
+const TELLING: [&str; 10] = [
+    "NetworksAdded",
+    "SubnetworkN",
+    "MechanismCountCurrent",
+    "LastMechansimStepBlock",
+    "TotalNetworks",
+    "Keys",
+    "BondsResetOn",
+    "ParentKeys",
+    "SubnetOwnerHotkey",
+    "LoadedEmission",
+];
+
 impl Reading {
-    pub(super) fn of(
-        touched: &Touched,
-        upgraded: bool,
-        number: BlockNumber,
-        layout: &Arc<Layout>,
-        world: &World,
-    ) -> Reading {
+    pub(super) fn of(block: &Prepared, upgraded: bool, world: &mut World) -> Reading {
+        let mut touched = block.decoded.touched.clone();
         let whole = upgraded || touched.everything;
-        let mut touched = touched.clone();
         // Whoever holds a uid now may lose it in this block; whoever is named
         // may hold uids anywhere.
         for (netuid, uid) in &touched.neurons {
-            let held = world
-                .subnets
-                .get(netuid)
-                .and_then(|s| s.hotkeys.get(usize::from(*uid)));
+            let subnet = world.subnets.get(netuid);
+            let held = subnet.and_then(|s| s.hotkeys.get(usize::from(*uid)));
             touched.accounts.extend(held.copied().flatten());
         }
         if touched.structural {
@@ -86,48 +80,100 @@ impl Reading {
                 }
             }
         }
+        let before = |s: &crate::world::SubnetWorld| Before {
+            uids: s.uids,
+            mechanisms: s.mechanisms,
+        };
         Reading {
-            layout: layout.clone(),
-            number,
+            layout: block.layout.clone(),
+            number: block.raw.number,
             touched,
             whole,
             enumerate: whole,
-            entire: BTreeSet::new(),
-            before: world.subnets.iter().map(|(n, s)| (*n, s.uids)).collect(),
-            networks_before: world.total_networks,
+            enumerated: false,
+            rounds: true,
+            before: world.subnets.iter().map(|(n, s)| (*n, before(s))).collect(),
             epochs: BTreeSet::new(),
+            drained: std::mem::take(&mut world.loaded),
+            former: world
+                .subnets
+                .iter()
+                .filter(|(_, s)| !s.former.is_empty())
+                .map(|(n, s)| (*n, s.former.clone()))
+                .collect(),
             gone: BTreeSet::new(),
             asked: HashSet::new(),
-            unsettled: false,
         }
     }
 
-    /// Whether all keys are known before anything is read: nothing changes
-    /// hands, and what every block reads was fetched with it (which it was not
-    /// when a subnet is younger than the request).
-    pub(super) fn in_one_round(
-        &self,
-        known: &HashMap<Bytes, Option<Bytes>>,
-        world: &World,
-    ) -> bool {
-        let Some((_, step)) = self.layout.find("LastMechansimStepBlock") else {
-            return false;
-        };
-        !self.whole
-            && !self.touched.structural
-            && world
-                .subnets
-                .keys()
-                .all(|n| known.contains_key(&step.key_of_encoded(&[&n.to_le_bytes()])))
+    /// Netuids whose epoch ran, ascending.
+    pub(super) fn epochs(&self) -> Vec<u16> {
+        self.epochs.iter().copied().collect()
     }
 
-    /// Nothing turned up that needs another round.
-    pub(super) fn settled(&self) -> bool {
-        !self.unsettled
+    /// Whether all keys are known before anything is asked: nothing changes
+    /// hands, and what every block reads was fetched with it (which it was not
+    /// when a subnet is younger than the request) and says that the world is as
+    /// it was. Notes the epochs on the way.
+    pub(super) fn in_one_round(
+        &mut self,
+        fetched: &Fetched,
+        world: &mut World,
+    ) -> Result<bool, IndexError> {
+        if self.whole || self.touched.structural || !fetched.ahead.fits(&self.layout, world) {
+            return Ok(false);
+        }
+        let mut loaded = BTreeSet::new();
+        let values = fetched.values.iter().skip(fetched.ahead.system());
+        for (key, value) in fetched.ahead.every.iter().zip(values) {
+            let entry = MANIFEST[key.line].entry;
+            if !TELLING.contains(&entry) {
+                continue;
+            }
+            let value = self.value(key, value.as_deref())?;
+            if let ("LoadedEmission", Some(value)) = (entry, &value) {
+                accounts(value, &mut loaded);
+            }
+            let number = value.as_ref().and_then(Value::as_u64);
+            let subnet = world.subnets.get(&key.subnet);
+            let same = match (entry, subnet) {
+                ("NetworksAdded", _) => value.and_then(|v| v.as_bool()) == Some(true),
+                ("SubnetworkN", Some(s)) => number.unwrap_or(0) == u64::from(s.uids),
+                ("MechanismCountCurrent", Some(s)) => {
+                    number.unwrap_or(1) == u64::from(s.mechanisms)
+                }
+                ("TotalNetworks", _) => number == world.total_networks,
+                ("LastMechansimStepBlock", _) => {
+                    if self.number > 0 && number == Some(u64::from(self.number)) {
+                        self.epochs.insert(key.subnet);
+                    }
+                    true
+                }
+                _ => true,
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        self.rounds = false;
+        world.loaded = loaded;
+        Ok(true)
+    }
+
+    /// Whether the list of subnets must be asked for now.
+    pub(super) fn take_enumerate(&mut self) -> bool {
+        let take = self.wants_enumerate();
+        self.enumerated |= take;
+        take
+    }
+
+    pub(super) fn wants_enumerate(&self) -> bool {
+        self.enumerate && !self.enumerated
     }
 
     /// Adds the subnets under the keys of `NetworksAdded`.
-    pub(super) fn candidates(&mut self, layout: &Layout, keys: &[Bytes]) {
+    pub(super) fn candidates(&mut self, keys: &[Bytes]) {
+        let layout = self.layout.clone();
         let Some((_, entry)) = layout.find("NetworksAdded") else {
             return;
         };
@@ -137,312 +183,365 @@ impl Reading {
                 && let Some(netuid) = netuid.as_u16()
             {
                 self.touched.subnets.insert(netuid);
-                self.entire.insert(netuid);
+                self.touched.entire.insert(netuid);
             }
         }
     }
 
-    /// An epoch ran where `LastMechansimStepBlock` is this block.
-    pub(super) fn note_epochs(&mut self, known: &HashMap<Bytes, Option<Bytes>>, world: &World) {
-        let layout = self.layout.clone();
-        let Some((_, entry)) = layout.find("LastMechansimStepBlock") else {
-            return;
-        };
-        for netuid in world.subnets.keys() {
-            let key = entry.key_of_encoded(&[&netuid.to_le_bytes()]);
-            let step = known.get(&key).and_then(Option::as_ref).and_then(|bytes| {
-                let value = entry.decode_value(layout.metadata.types(), bytes).ok()?;
-                value.as_u64()
-            });
-            if self.number > 0 && step == Some(u64::from(self.number)) {
-                self.epochs.insert(*netuid);
+    /// What an epoch has taken away is not asked for again.
+    pub(super) fn forget_former(&self, world: &mut World) {
+        for (netuid, former) in &self.former {
+            if self.epochs.contains(netuid)
+                && let Some(subnet) = world.subnets.get_mut(netuid)
+            {
+                subnet.former.retain(|account| !former.contains(account));
             }
         }
     }
 
-    /// Moves what is already known into the block; returns what must be asked.
-    pub(super) fn take_known(
+    /// What is wanted now: known values, and keys that must be asked for. A key
+    /// is given once.
+    pub(super) fn next(
         &mut self,
-        block: &mut Prepared,
         known: &mut HashMap<Bytes, Option<Bytes>>,
         world: &World,
-    ) -> Vec<Key> {
-        let mut missing = Vec::new();
+    ) -> (Vec<(Key, Option<Bytes>)>, Vec<Key>) {
+        let (mut news, mut missing) = (Vec::new(), Vec::new());
         for key in self.keys(world) {
-            if self.asked.contains(&key.full) {
+            if !self.asked.insert(key.full.clone()) {
                 continue;
             }
             match known.remove(&key.full) {
-                Some(value) => {
-                    self.asked.insert(key.full.clone());
-                    block.values.push((key, value));
-                }
+                Some(value) => news.push((key, value)),
                 None => missing.push(key),
             }
         }
-        missing
+        (news, missing)
     }
 
-    fn keys(&self, world: &World) -> Vec<Key> {
-        let mut keys = Keys::new(&self.layout);
-        keys.globals(Refresh::EveryBlock);
-        for netuid in world.subnets.keys() {
-            keys.subnet(*netuid, Refresh::EveryBlock);
-        }
-        if self.touched.structural || self.whole {
+    /// Every key that is wanted as far as the world is known. What every block
+    /// reads is among them only when the block is read in rounds.
+    pub(super) fn keys(&self, world: &World) -> Vec<Key> {
+        let layout = self.layout.clone();
+        let mut keys = Keys::new(&layout);
+        let touched = &self.touched;
+        let settings = self.whole || touched.settings || touched.coldkeys;
+        if self.rounds {
+            keys.globals(Refresh::EveryBlock);
             keys.globals(Refresh::Touched);
-        }
-        let everywhere: BTreeSet<u16> = if self.whole {
-            world.subnets.keys().copied().collect()
-        } else {
-            BTreeSet::new()
-        };
-        let entire: BTreeSet<u16> = self.entire.union(&everywhere).copied().collect();
-
-        for netuid in self.touched.subnets.union(&entire) {
-            keys.subnet(*netuid, Refresh::EveryBlock);
-            keys.subnet(*netuid, Refresh::Touched);
-            keys.subnet(*netuid, Refresh::Epoch);
-            keys.indices(&world.indices(*netuid), Refresh::Epoch);
-        }
-        for netuid in &self.epochs {
-            keys.subnet(*netuid, Refresh::Touched);
-            keys.subnet(*netuid, Refresh::Epoch);
-            keys.indices(&world.indices(*netuid), Refresh::Epoch);
-        }
-        for netuid in &self.touched.updated {
-            keys.entry_by_index("LastUpdate", &world.indices(*netuid));
-        }
-        for (index, uid) in &self.touched.rows {
-            keys.entry_by_index_uid("Weights", *index, *uid);
-        }
-        let with_matrices = self
-            .touched
-            .members
-            .iter()
-            .chain(&self.epochs)
-            .chain(&entire);
-        for netuid in with_matrices.collect::<BTreeSet<_>>() {
-            for index in world.indices(*netuid) {
-                for uid in 0..self.uids(world, *netuid) {
-                    keys.entry_by_index_uid("Weights", index, uid);
-                    keys.entry_by_index_uid("Bonds", index, uid);
+            for netuid in world.subnets.keys() {
+                keys.subnet(*netuid, Refresh::EveryBlock);
+                if settings {
+                    keys.subnet(*netuid, Refresh::Touched);
                 }
             }
         }
-
-        let mut neurons = self.touched.neurons.clone();
-        for netuid in &entire {
-            neurons.extend((0..self.uids(world, *netuid)).map(|uid| (*netuid, uid)));
+        let mut entire = touched.entire.clone();
+        if self.whole {
+            entire.extend(world.subnets.keys());
         }
-        let mut accounts: BTreeSet<(u16, AccountId)> = BTreeSet::new();
-        for (netuid, uid) in &neurons {
-            if !world.subnets.contains_key(netuid) {
+
+        for netuid in touched.subnets.union(&entire).chain(&self.epochs) {
+            if self.rounds {
+                keys.subnet(*netuid, Refresh::EveryBlock);
+            }
+            keys.subnet(*netuid, Refresh::Touched);
+            keys.subnet(*netuid, Refresh::Epoch);
+            for index in self.indices(world, *netuid) {
+                keys.mechanism(index);
+            }
+        }
+        for netuid in &touched.updated {
+            for index in self.indices(world, *netuid) {
+                keys.last_update(index);
+            }
+        }
+        for (index, uid) in &touched.rows {
+            keys.row("Weights", *index, *uid);
+        }
+        let matrices: BTreeSet<u16> = touched
+            .members
+            .iter()
+            .chain(&self.epochs)
+            .chain(&entire)
+            .copied()
+            .collect();
+        let resets = touched.bonds.iter().filter(|n| {
+            let subnet = world.subnets.get(*n);
+            subnet.is_some_and(|s| s.bonds_reset) && !matrices.contains(n)
+        });
+        for (netuid, weights) in matrices
+            .iter()
+            .map(|n| (n, true))
+            .chain(resets.map(|n| (n, false)))
+        {
+            for index in self.indices(world, *netuid) {
+                for uid in 0..self.uids(world, *netuid) {
+                    if weights {
+                        keys.row("Weights", index, uid);
+                    }
+                    keys.row("Bonds", index, uid);
+                }
+            }
+        }
+        self.neurons(world, &entire, &mut keys);
+        keys.list
+    }
+
+    /// Keys that the epochs of this block read: they are asked for at the parent
+    /// too. What changed there without a trace is learned before it is used.
+    pub(super) fn inputs(&self, world: &World) -> Vec<Key> {
+        let layout = self.layout.clone();
+        let mut keys = Keys::new(&layout);
+        for netuid in &self.epochs {
+            if !self.before.contains_key(netuid) {
                 continue;
             }
-            keys.neuron(*netuid, *uid);
-            let holder = world.subnets[netuid].hotkeys.get(usize::from(*uid));
-            accounts.extend(holder.copied().flatten().map(|a| (*netuid, a)));
-        }
-        let serving = self.touched.members.union(&self.touched.serving);
-        for netuid in serving.filter(|n| world.subnets.contains_key(n)) {
-            accounts.extend(self.touched.accounts.iter().map(|a| (*netuid, *a)));
-        }
-        for (netuid, account) in &accounts {
-            keys.account_in(*netuid, account);
-            keys.account(account);
+            keys.subnet(*netuid, Refresh::Touched);
+            keys.subnet(*netuid, Refresh::Epoch);
+            for index in self.indices(world, *netuid) {
+                keys.mechanism(index);
+                for uid in 0..self.uids(world, *netuid) {
+                    keys.row("Weights", index, uid);
+                    keys.row("Bonds", index, uid);
+                }
+            }
+            for account in world.stakers(*netuid) {
+                keys.kin(*netuid, &account);
+                keys.stake(*netuid, &account);
+                keys.stake(0, &account);
+                keys.total_stake(&account);
+            }
         }
         keys.list
+    }
+
+    fn neurons(&self, world: &World, entire: &BTreeSet<u16>, keys: &mut Keys<'_>) {
+        let touched = &self.touched;
+        let mut neurons = touched.neurons.clone();
+        for netuid in entire {
+            neurons.extend((0..self.uids(world, *netuid)).map(|uid| (*netuid, uid)));
+        }
+        let mut served: BTreeSet<(u16, AccountId)> = BTreeSet::new();
+        for (netuid, uid) in &neurons {
+            let Some(subnet) = world.subnets.get(netuid) else {
+                continue;
+            };
+            keys.neuron(*netuid, *uid);
+            let holder = subnet.hotkeys.get(usize::from(*uid));
+            served.extend(holder.copied().flatten().map(|a| (*netuid, a)));
+        }
+        let serving = touched.members.union(&touched.serving);
+        for netuid in serving.filter(|n| world.subnets.contains_key(n)) {
+            served.extend(touched.accounts.iter().map(|a| (*netuid, *a)));
+        }
+        for (netuid, account) in &served {
+            keys.account_in(*netuid, account);
+            keys.stake(*netuid, account);
+            keys.account(account);
+        }
+        for (netuid, account) in &touched.kin {
+            keys.kin(*netuid, account);
+        }
+        for (netuid, account) in &touched.stakes {
+            keys.stake(*netuid, account);
+        }
+        for account in &touched.swapped {
+            for netuid in world.subnets.keys() {
+                keys.kin(*netuid, account);
+                keys.stake(*netuid, account);
+            }
+        }
+        for account in touched
+            .owners
+            .iter()
+            .chain(&touched.swapped)
+            .chain(&self.drained)
+        {
+            keys.account(account);
+        }
+        for netuid in self.epochs.iter().chain(entire) {
+            for account in world.stakers(*netuid) {
+                keys.stake(*netuid, &account);
+                keys.stake(0, &account);
+                keys.total_stake(&account);
+            }
+        }
+        if touched.coldkeys {
+            for account in world.hotkeys() {
+                keys.account(&account);
+            }
+        }
     }
 
     /// uids to read: as many as there are or were.
     fn uids(&self, world: &World, netuid: u16) -> u16 {
         let now = world.subnets.get(&netuid).map_or(0, |s| s.uids);
-        now.max(self.before.get(&netuid).copied().unwrap_or(0))
+        now.max(self.before.get(&netuid).map_or(0, |b| b.uids))
     }
 
-    /// Learns from what was read.
-    pub(super) fn absorb(&mut self, values: &[(Key, Option<Bytes>)], world: &mut World) {
-        let layout = self.layout.clone();
-        let types = layout.metadata.types();
+    /// Storage indices to read: of as many mechanisms as there are or were.
+    fn indices(&self, world: &World, netuid: u16) -> impl Iterator<Item = u16> + use<> {
+        let now = world.subnets.get(&netuid).map_or(1, |s| s.mechanisms);
+        let was = self.before.get(&netuid).map_or(1, |b| b.mechanisms);
+        World::indices(netuid, now.max(was))
+    }
+
+    /// A value by its type; bytes that do not decode stop the road.
+    fn value(&self, key: &Key, bytes: Option<&[u8]>) -> Result<Option<Value>, IndexError> {
+        let (Some(bytes), Some(entry)) = (bytes, self.layout.entry(key.line)) else {
+            return Ok(None);
+        };
+        let value = entry.decode_value(self.layout.metadata.types(), bytes);
+        value.map(Some).map_err(|e| IndexError::Decode {
+            block: self.number,
+            spec: self.layout.spec,
+            what: e.to_string(),
+        })
+    }
+
+    /// Learns from what was read; tells whether the world is another now.
+    pub(super) fn absorb(
+        &mut self,
+        values: &[(Key, Option<Bytes>)],
+        world: &mut World,
+    ) -> Result<bool, IndexError> {
+        let mut changed = false;
+        // First which subnets there are: the other values come in any order.
         for (key, value) in values {
-            let line = &MANIFEST[key.line];
-            if !matches!(
-                line.entry,
-                "NetworksAdded"
-                    | "SubnetworkN"
-                    | "MechanismCountCurrent"
-                    | "Keys"
-                    | "TotalNetworks"
-                    | "LastMechansimStepBlock"
-            ) {
+            if MANIFEST[key.line].entry != "NetworksAdded" {
                 continue;
             }
-            let value = match (value, layout.entry(key.line)) {
-                (Some(bytes), Some(entry)) => entry.decode_value(types, bytes).ok(),
-                _ => None,
-            };
+            let added = self.value(key, value.as_deref())?.and_then(|v| v.as_bool());
+            if added == Some(true) {
+                if !world.subnets.contains_key(&key.subnet) {
+                    self.touched.entire.insert(key.subnet);
+                    changed = true;
+                }
+                world.subnet(key.subnet);
+            } else if world.subnets.contains_key(&key.subnet) {
+                self.gone.insert(key.subnet);
+            }
+        }
+        for (key, value) in values {
+            let entry = MANIFEST[key.line].entry;
+            if !TELLING.contains(&entry) {
+                continue;
+            }
+            let value = self.value(key, value.as_deref())?;
             let number = value.as_ref().and_then(Value::as_u64);
-            match line.entry {
-                "NetworksAdded" if value.as_ref().and_then(Value::as_bool) == Some(true) => {
-                    if !world.subnets.contains_key(&key.subnet) {
-                        self.entire.insert(key.subnet);
-                        self.unsettled = true;
-                    }
-                    world.subnet(key.subnet);
+            if entry == "TotalNetworks" {
+                let known = world.total_networks;
+                self.enumerate |= known.is_some() && known != number;
+                changed |= known != number;
+                world.total_networks = number;
+                continue;
+            }
+            if entry == "LastMechansimStepBlock" {
+                if self.number > 0 && number == Some(u64::from(self.number)) {
+                    changed |= self.epochs.insert(key.subnet);
                 }
-                "NetworksAdded" if world.subnets.contains_key(&key.subnet) => {
-                    self.gone.insert(key.subnet);
-                }
-                "LastMechansimStepBlock"
-                    if self.number > 0 && number == Some(u64::from(self.number)) =>
-                {
-                    self.epochs.insert(key.subnet);
-                }
-                "SubnetworkN" if world.subnets.contains_key(&key.subnet) => {
+                continue;
+            }
+            if !world.subnets.contains_key(&key.subnet) {
+                continue;
+            }
+            match entry {
+                "SubnetworkN" => {
                     let uids = number.and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
-                    let before = self.before.get(&key.subnet).copied().unwrap_or(0);
-                    world.subnet(key.subnet).uids = uids;
-                    if uids != before && !self.entire.contains(&key.subnet) {
-                        self.grown(key.subnet, before, uids);
+                    let before = std::mem::replace(&mut world.subnet(key.subnet).uids, uids);
+                    if before != uids {
+                        self.resized(key.subnet, before, uids);
+                        changed = true;
                     }
                 }
-                "MechanismCountCurrent" if world.subnets.contains_key(&key.subnet) => {
+                "MechanismCountCurrent" => {
                     let count = number.and_then(|n| u8::try_from(n).ok()).unwrap_or(1);
-                    world.subnet(key.subnet).mechanisms = count;
-                }
-                "Keys" if world.subnets.contains_key(&key.subnet) => {
-                    let holder = value.and_then(|v| v.as_account());
-                    world.set_hotkey(key.subnet, key.uid, holder);
-                }
-                "TotalNetworks" => {
-                    if number != self.networks_before && self.networks_before.is_some() {
-                        self.enumerate |= self.touched.subnets.is_empty();
-                        self.unsettled |= self.touched.subnets.is_empty();
+                    let before = std::mem::replace(&mut world.subnet(key.subnet).mechanisms, count);
+                    if before != count {
+                        self.touched.subnets.insert(key.subnet);
+                        self.touched.members.insert(key.subnet);
+                        changed = true;
                     }
-                    world.total_networks = number;
+                }
+                "Keys" => {
+                    let holder = value.and_then(|v| v.as_account());
+                    changed |= world.set_hotkey(key.subnet, key.uid, holder);
+                }
+                "ParentKeys" => {
+                    let child = self.account_of(key)?;
+                    let parents = value.unwrap_or(Value::Unit);
+                    changed |= world.set_parents(key.subnet, child, &parents);
+                }
+                "SubnetOwnerHotkey" => {
+                    let owner = value.and_then(|v| v.as_account());
+                    let subnet = world.subnet(key.subnet);
+                    changed |= std::mem::replace(&mut subnet.owner_hotkey, owner) != owner;
+                }
+                "LoadedEmission" => {
+                    if let Some(value) = &value {
+                        accounts(value, &mut world.loaded);
+                    }
+                }
+                "BondsResetOn" => {
+                    let on = value.and_then(|v| v.as_bool()).unwrap_or(false);
+                    world.subnet(key.subnet).bonds_reset = on;
                 }
                 _ => {}
             }
         }
+        Ok(changed)
+    }
+
+    /// The account that a key is about.
+    fn account_of(&self, key: &Key) -> Result<AccountId, IndexError> {
+        let entry = self.layout.entry(key.line);
+        let parts = entry.map(|e| e.decode_keys(self.layout.metadata.types(), &key.full));
+        let account = parts.and_then(Result::ok).and_then(|parts| {
+            let mut values = parts.iter().filter_map(KeyPart::value);
+            values.find_map(Value::as_account)
+        });
+        account.ok_or_else(|| IndexError::Decode {
+            block: self.number,
+            spec: self.layout.spec,
+            what: format!("the key 0x{} names no account", hex::encode(&key.full)),
+        })
     }
 
     /// uids were added at the end, or the subnet was trimmed and numbered anew.
-    fn grown(&mut self, netuid: u16, before: u16, uids: u16) {
-        let known = self.touched.neurons.len();
+    fn resized(&mut self, netuid: u16, before: u16, uids: u16) {
         if uids > before {
-            self.touched
-                .neurons
-                .extend((before..uids).map(|uid| (netuid, uid)));
+            let added = (before..uids).map(|uid| (netuid, uid));
+            self.touched.neurons.extend(added);
         } else {
-            self.entire.insert(netuid);
+            self.touched.entire.insert(netuid);
         }
         self.touched.members.insert(netuid);
         self.touched.subnets.insert(netuid);
-        self.unsettled |= known != self.touched.neurons.len() || uids < before;
     }
 
-    /// Forgets subnets and uids that are gone.
-    pub(super) fn finish(&self, world: &mut World) {
+    /// Forgets subnets and uids that are gone, and values of subnets that never were.
+    pub(super) fn finish(&self, values: &mut Vec<(Key, Option<Bytes>)>, world: &mut World) {
+        values.retain(|(key, _)| {
+            let netuid = match MANIFEST[key.line].scope {
+                Scope::Global | Scope::Account => return true,
+                Scope::Mech | Scope::MechUid => netuid_of(key.subnet),
+                Scope::Subnet | Scope::SubnetUid | Scope::SubnetAccount | Scope::AccountSubnet => {
+                    key.subnet
+                }
+            };
+            world.subnets.contains_key(&netuid)
+        });
+        self.forget_former(world);
+        // A swap leaves zeros behind in every subnet, until the next epoch there.
+        for subnet in world.subnets.values_mut() {
+            subnet.former.extend(&self.touched.swapped);
+        }
         world
             .subnets
             .retain(|netuid, _| !self.gone.contains(netuid));
         for subnet in world.subnets.values_mut() {
             subnet.hotkeys.truncate(usize::from(subnet.uids));
-        }
-    }
-}
-
-/// Collects keys of one layout.
-struct Keys<'a> {
-    layout: &'a Layout,
-    list: Vec<Key>,
-    seen: HashSet<Bytes>,
-}
-
-impl<'a> Keys<'a> {
-    fn new(layout: &'a Layout) -> Keys<'a> {
-        Keys {
-            layout,
-            list: Vec::new(),
-            seen: HashSet::new(),
-        }
-    }
-
-    fn push(&mut self, line: usize, parts: &[&[u8]], subnet: u16, uid: u16) {
-        let Some(entry) = self.layout.entry(line) else {
-            return;
-        };
-        let full = entry.key_of_encoded(parts);
-        if self.seen.insert(full.clone()) {
-            self.list.push(Key {
-                line,
-                full,
-                subnet,
-                uid,
-            });
-        }
-    }
-
-    fn lines(scope: Scope) -> impl Iterator<Item = (usize, Refresh)> {
-        MANIFEST
-            .iter()
-            .enumerate()
-            .filter(move |(_, item)| item.scope == scope)
-            .map(|(line, item)| (line, item.refresh))
-    }
-
-    fn globals(&mut self, refresh: Refresh) {
-        for (line, _) in Self::lines(Scope::Global).filter(|(_, r)| *r == refresh) {
-            self.push(line, &[], 0, 0);
-        }
-    }
-
-    fn subnet(&mut self, netuid: u16, refresh: Refresh) {
-        for (line, _) in Self::lines(Scope::Subnet).filter(|(_, r)| *r == refresh) {
-            self.push(line, &[&netuid.to_le_bytes()], netuid, 0);
-        }
-    }
-
-    fn indices(&mut self, indices: &[u16], refresh: Refresh) {
-        for index in indices {
-            for (line, _) in Self::lines(Scope::Mech).filter(|(_, r)| *r == refresh) {
-                self.push(line, &[&index.to_le_bytes()], *index, 0);
-            }
-        }
-    }
-
-    fn entry_by_index(&mut self, entry: &str, indices: &[u16]) {
-        for index in indices {
-            if let Some(line) = MANIFEST.iter().position(|i| i.entry == entry) {
-                self.push(line, &[&index.to_le_bytes()], *index, 0);
-            }
-        }
-    }
-
-    fn entry_by_index_uid(&mut self, entry: &str, index: u16, uid: u16) {
-        if let Some(line) = MANIFEST.iter().position(|i| i.entry == entry) {
-            let parts: [&[u8]; 2] = [&index.to_le_bytes(), &uid.to_le_bytes()];
-            self.push(line, &parts, index, uid);
-        }
-    }
-
-    fn neuron(&mut self, netuid: u16, uid: u16) {
-        for (line, _) in Self::lines(Scope::SubnetUid) {
-            let parts: [&[u8]; 2] = [&netuid.to_le_bytes(), &uid.to_le_bytes()];
-            self.push(line, &parts, netuid, uid);
-        }
-    }
-
-    fn account_in(&mut self, netuid: u16, account: &AccountId) {
-        for (line, _) in Self::lines(Scope::SubnetAccount) {
-            self.push(line, &[&netuid.to_le_bytes(), &account.0], netuid, 0);
-        }
-    }
-
-    fn account(&mut self, account: &AccountId) {
-        for (line, _) in Self::lines(Scope::Account) {
-            self.push(line, &[&account.0], 0, 0);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chain_metadata::{BlockNumber, H256, Recording, SpecVersion, encode_header};
 
-use super::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want};
+use super::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want, same_length};
 
 /// Plays a [`Recording`]; its head is final and never moves.
 #[derive(Debug, Clone)]
@@ -61,6 +61,7 @@ impl ChainSource for RecordingSource {
         numbers: &[BlockNumber],
         want: &[Want],
     ) -> Result<Vec<RawBlock>, SourceError> {
+        same_length(numbers.len(), want.len())?;
         numbers
             .iter()
             .zip(want)

@@ -1,25 +1,40 @@
 //! Subtensor nodes as a source: JSON-RPC over WebSocket, several endpoints.
 //!
-//! Every request goes to the endpoint in use; when that fails, is silent or
-//! answers as a node does that lags behind, the next one is asked, with growing
-//! pauses. A `null` or all-zero hash for a block below the finalized head is
-//! never "no block".
+//! * `pool` has the endpoints and chooses; `retry` asks until there is an answer.
+//! * `endpoint` is one node address (`address` says what of it is shown); `link` one connection and what it knows to be
+//!   final; `health` how the endpoint behaved.
+//! * `batch` asks many things together, as many as a node takes; `ask` and
+//!   `answer` are single questions and what the answers mean; `task` is what
+//!   `pool` sees of all of them.
+//!
+//! A `null` or all-zero hash for a block below the finalized head is never "no
+//! block", and a hash above what the answering node knows to be final is never
+//! taken.
 
+mod address;
 mod answer;
+mod ask;
+mod batch;
+mod endpoint;
+mod health;
+mod link;
 mod pool;
+mod retry;
+mod task;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chain_metadata::{BlockNumber, H256, SpecVersion};
-use jsonrpsee::core::client::{ClientT, Subscription, SubscriptionClientT};
 use jsonrpsee::rpc_params;
-use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want};
-use answer::{Answer, Verdict};
-use pool::{Call, Pool};
+use super::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want, same_length};
+use ask::{Ask, Told};
+use batch::Batch;
+use pool::Pool;
+use task::Head;
 
 /// How nodes are asked.
 #[derive(Debug, Clone)]
@@ -27,7 +42,8 @@ pub struct RpcOptions {
     /// Longest wait for one answer.
     pub timeout: Duration,
     /// How long a failing request is tried again, over all endpoints, once a
-    /// node has answered; `None` is forever.
+    /// node has answered; `None` is forever. Errors that no repetition changes
+    /// end it in either case.
     pub patience: Option<Duration>,
     /// Genesis hash that every endpoint must serve; the first one's if `None`.
     pub genesis: Option<H256>,
@@ -43,17 +59,35 @@ impl Default for RpcOptions {
     }
 }
 
+/// Numbers that need another value only in tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// An endpoint that tells no new finalized block for so long is left if
+    /// another one does.
+    pub silence: Duration,
+    /// Largest message to and from a node, bytes.
+    pub max_answer: u32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning {
+            silence: Duration::from_secs(30),
+            max_answer: 128 << 20,
+        }
+    }
+}
+
 /// Nodes behind one or more WebSocket addresses.
 #[derive(Debug)]
 pub struct RpcSource {
     pool: Arc<Pool>,
-    heads: watch::Receiver<Option<BlockNumber>>,
-    follower: tokio::task::JoinHandle<()>,
+    keeper: tokio::task::JoinHandle<()>,
 }
 
 impl Drop for RpcSource {
     fn drop(&mut self) {
-        self.follower.abort();
+        self.keeper.abort();
     }
 }
 
@@ -63,92 +97,123 @@ const KEYS_A_CALL: usize = 1000;
 const PAGE: u32 = 1000;
 
 impl RpcSource {
-    /// Connects to the first endpoint that answers and follows its finalized heads.
+    /// Connects to the first endpoint that answers, and follows its finalized heads.
+    ///
+    /// # Errors
+    ///
+    /// When an address is none, when nothing answers, or when every endpoint
+    /// that answers serves another chain.
     pub async fn connect(urls: &[String], options: RpcOptions) -> Result<RpcSource, SourceError> {
-        let pool = Arc::new(Pool::new(urls, options)?);
-        pool.first_contact().await?;
-        let (sender, heads) = watch::channel(None);
-        let follower = tokio::spawn(follow(pool.clone(), sender));
-        Ok(RpcSource {
-            pool,
-            heads,
-            follower,
-        })
+        RpcSource::connect_tuned(urls, options, Tuning::default()).await
     }
 
-    /// Address and state of every endpoint, the one in use first.
+    /// [`RpcSource::connect`] with other limits.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn connect_tuned(
+        urls: &[String],
+        options: RpcOptions,
+        tuning: Tuning,
+    ) -> Result<RpcSource, SourceError> {
+        let pool = Arc::new(Pool::new(urls, options, tuning)?);
+        pool.first_contact().await?;
+        let keeper = tokio::spawn(pool.clone().keep());
+        Ok(RpcSource { pool, keeper })
+    }
+
+    /// Scheme, host and port of every endpoint and whether it is in use; that one first.
     pub fn endpoints(&self) -> Vec<(String, bool)> {
         self.pool.endpoints()
     }
 
+    /// The last thing that went wrong, in one sentence, if nothing was answered since.
+    pub fn trouble(&self) -> Option<String> {
+        self.pool.trouble()
+    }
+
     /// The node's name of its chain, if it tells one.
     pub async fn chain_name(&self) -> Option<String> {
-        let (_, client) = self.pool.connected().await?;
-        client.request("system_chain", rpc_params![]).await.ok()
-    }
-
-    async fn block_window(
-        &self,
-        numbers: &[BlockNumber],
-        want: &[Want],
-    ) -> Result<Vec<RawBlock>, SourceError> {
-        let mut calls = Vec::with_capacity(want.len() * 2);
-        for want in want {
-            calls.push(Call::new("chain_getBlock", rpc_params![want.at]));
-            for keys in want.keys.chunks(KEYS_A_CALL) {
-                calls.push(storage_call(want.at, keys));
-            }
-        }
-        self.pool
-            .ask(calls, |answers| {
-                let mut answers = answers.iter();
-                let mut blocks = Vec::with_capacity(numbers.len());
-                for (number, want) in numbers.iter().zip(want) {
-                    let body = match answer::block(answers.next(), *number, want.at) {
-                        Ok(body) => body,
-                        Err(verdict) => return verdict.into(),
-                    };
-                    let values = match answer::storage(&mut answers, want, KEYS_A_CALL) {
-                        Ok(values) => values,
-                        Err(verdict) => return verdict.into(),
-                    };
-                    blocks.push(RawBlock { values, ..body });
-                }
-                Verdict::Good(blocks)
-            })
+        let link = self.pool.any_link().await?;
+        let told = link
+            .call(("system_chain", rpc_params![]))
             .await
+            .ok()?
+            .ok()?;
+        serde_json::from_str(told.get()).ok()
+    }
+
+    async fn ask_one(&self, ask: Ask<'_>) -> Result<Told, SourceError> {
+        let mut told = self.pool.run(Batch::new([ask])).await?;
+        told.pop().ok_or_else(mixed)
     }
 }
 
-fn storage_call(at: H256, keys: &[Bytes]) -> Call {
-    let keys: Vec<String> = keys.iter().map(|k| answer::to_hex(k)).collect();
-    Call::new("state_queryStorageAt", rpc_params![keys, at])
+/// The keys of one [`Want`] as they are asked for: a node leaves out repeated keys.
+struct Wanted {
+    at: H256,
+    keys: Vec<Bytes>,
+    /// Where in `keys` each key of the want is, if that is not the same place.
+    places: Option<Vec<usize>>,
 }
 
-/// Keeps the finalized height up to date from the endpoint in use.
-async fn follow(pool: Arc<Pool>, heads: watch::Sender<Option<BlockNumber>>) {
-    loop {
-        if let Some((_, client)) = pool.connected().await {
-            let subscription: Result<Subscription<Box<RawValue>>, _> = client
-                .subscribe(
-                    "chain_subscribeFinalizedHeads",
-                    rpc_params![],
-                    "chain_unsubscribeFinalizedHeads",
-                )
-                .await;
-            if let Ok(mut subscription) = subscription {
-                while let Some(Ok(header)) = subscription.next().await {
-                    if let Some(number) = answer::header_number(&header) {
-                        heads.send_replace(Some(number));
-                    }
-                }
+impl Wanted {
+    fn new(want: &Want) -> Wanted {
+        let mut seen: HashMap<&[u8], usize> = HashMap::with_capacity(want.keys.len());
+        let mut places = Vec::with_capacity(want.keys.len());
+        let mut keys = Vec::with_capacity(want.keys.len());
+        for key in &want.keys {
+            let place = *seen.entry(key).or_insert_with(|| {
+                keys.push(key.clone());
+                keys.len() - 1
+            });
+            places.push(place);
+        }
+        let repeated = keys.len() < places.len();
+        Wanted {
+            at: want.at,
+            keys,
+            places: repeated.then_some(places),
+        }
+    }
+
+    fn asks(&self, number: Option<BlockNumber>) -> impl Iterator<Item = Ask<'_>> {
+        self.keys.chunks(KEYS_A_CALL).map(move |keys| Ask::Storage {
+            number,
+            at: self.at,
+            keys,
+        })
+    }
+
+    /// Takes its values, which may have come in any number of parts.
+    fn values(
+        &self,
+        told: &mut impl Iterator<Item = Told>,
+    ) -> Result<Vec<Option<Bytes>>, SourceError> {
+        let mut values = Vec::with_capacity(self.keys.len());
+        while values.len() < self.keys.len() {
+            match told.next() {
+                Some(Told::Values(part)) if !part.is_empty() => values.extend(part),
+                _ => return Err(mixed()),
             }
         }
-        if heads.is_closed() {
-            return;
+        if values.len() != self.keys.len() {
+            return Err(mixed());
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let Some(places) = &self.places else {
+            return Ok(values);
+        };
+        let at = |place: &usize| values.get(*place).cloned().ok_or_else(mixed);
+        places.iter().map(at).collect()
     }
+}
+
+fn mixed() -> SourceError {
+    SourceError::Question(
+        "answers came in another order than the questions: this is a mistake in the program, please report it"
+            .into(),
+    )
 }
 
 impl ChainSource for RpcSource {
@@ -157,58 +222,51 @@ impl ChainSource for RpcSource {
     }
 
     async fn finalized(&self) -> Result<BlockNumber, SourceError> {
-        let head: H256 = self
-            .pool
-            .ask(
-                vec![Call::new("chain_getFinalizedHead", rpc_params![])],
-                |answers| answer::hash(answers.first(), None),
-            )
-            .await?;
-        self.pool
-            .ask(
-                vec![Call::new("chain_getHeader", rpc_params![head])],
-                |answers| answer::height(answers.first()),
-            )
-            .await
+        let asked = self.pool.run(Head).await?;
+        // Another endpoint may be further.
+        let known = self.pool.heads().borrow().iter().flatten().max().copied();
+        Ok(known.map_or(asked, |known| known.max(asked)))
     }
 
     async fn finalized_above(&self, height: BlockNumber) -> Result<BlockNumber, SourceError> {
-        let mut heads = self.heads.clone();
+        let mut heads = self.pool.heads();
+        let mut stalls = Instant::now() + self.pool.silence;
         loop {
-            if let Some(head) = *heads.borrow_and_update()
-                && head > height
+            let best = heads.borrow_and_update().iter().flatten().max().copied();
+            if let Some(best) = best
+                && best > height
             {
-                return Ok(head);
+                self.pool.tell_trouble(None);
+                return Ok(best);
             }
-            // A subscription that is silent for longer than a block is asked behind.
-            let quiet = tokio::time::timeout(Duration::from_secs(15), heads.changed()).await;
-            if !matches!(quiet, Ok(Ok(()))) {
-                let head = self.finalized().await?;
-                if head > height {
-                    return Ok(head);
+            // The sender lives in the pool, so that a change is all that can end the wait.
+            if tokio::time::timeout_at(stalls, heads.changed())
+                .await
+                .is_err()
+            {
+                if !self.pool.stalled(height).await {
+                    // Nobody answers: wait for that with the usual patience.
+                    self.pool.run(Head).await?;
                 }
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                stalls = Instant::now() + self.pool.silence;
             }
         }
     }
 
     async fn hashes(&self, numbers: &[BlockNumber]) -> Result<Vec<H256>, SourceError> {
-        let calls = numbers
-            .iter()
-            .map(|n| Call::new("chain_getBlockHash", rpc_params![n]))
-            .collect();
-        self.pool
-            .ask(calls, |answers| {
-                let mut hashes = Vec::with_capacity(numbers.len());
-                for (number, answer) in numbers.iter().zip(answers) {
-                    match answer::hash(Some(answer), Some(*number)) {
-                        Verdict::Good(hash) => hashes.push(hash),
-                        other => return other.cast(),
-                    }
-                }
-                Verdict::Good(hashes)
+        let asks = numbers.iter().map(|number| Ask::Hash(*number));
+        let told = self.pool.run(Batch::new(asks)).await?;
+        let hashes: Vec<H256> = told
+            .into_iter()
+            .map(|told| match told {
+                Told::Hash(hash) => Ok(hash),
+                _ => Err(mixed()),
             })
-            .await
+            .collect::<Result<_, _>>()?;
+        same_length(numbers.len(), hashes.len())?;
+        let pairs = hashes.iter().copied().zip(numbers.iter().copied());
+        self.pool.learn(pairs);
+        Ok(hashes)
     }
 
     async fn blocks(
@@ -216,107 +274,98 @@ impl ChainSource for RpcSource {
         numbers: &[BlockNumber],
         want: &[Want],
     ) -> Result<Vec<RawBlock>, SourceError> {
-        // A node that finds the answer too large is asked for half of it.
-        let mut parts = vec![(numbers, want)];
+        same_length(numbers.len(), want.len())?;
+        let pairs = want.iter().map(|w| w.at).zip(numbers.iter().copied());
+        self.pool.learn(pairs);
+        let wanted: Vec<Wanted> = want.iter().map(Wanted::new).collect();
+        let asks = numbers.iter().zip(&wanted).flat_map(|(number, wanted)| {
+            let block = Ask::Block {
+                number: *number,
+                at: wanted.at,
+            };
+            std::iter::once(block).chain(wanted.asks(Some(*number)))
+        });
+        let mut told = self.pool.run(Batch::new(asks)).await?.into_iter();
         let mut blocks = Vec::with_capacity(numbers.len());
-        while let Some((numbers, want)) = parts.pop() {
-            match self.block_window(numbers, want).await {
-                Err(SourceError::Answer { why, .. })
-                    if why.contains(answer::TOO_LARGE) && numbers.len() > 1 =>
-                {
-                    let half = numbers.len() / 2;
-                    parts.push((&numbers[half..], &want[half..]));
-                    parts.push((&numbers[..half], &want[..half]));
-                }
-                other => blocks.extend(other?),
-            }
+        for wanted in &wanted {
+            let Some(Told::Block(block)) = told.next() else {
+                return Err(mixed());
+            };
+            let values = wanted.values(&mut told)?;
+            blocks.push(RawBlock { values, ..block });
         }
-        Ok(blocks)
+        told.next().map_or(Ok(blocks), |_| Err(mixed()))
     }
 
     async fn storage(&self, want: &[Want]) -> Result<Vec<Vec<Option<Bytes>>>, SourceError> {
-        // Large reads (the first block, an upgrade) go in several batches.
-        let mut all = Vec::with_capacity(want.len());
-        let total: usize = want.iter().map(|w| w.keys.len()).sum();
-        if total > 8 * KEYS_A_CALL {
-            for one in want {
-                let mut values = Vec::with_capacity(one.keys.len());
-                for keys in one.keys.chunks(4 * KEYS_A_CALL) {
-                    let part = Want {
-                        at: one.at,
-                        keys: keys.to_vec(),
-                    };
-                    values.extend(self.storage_window(&[part]).await?.into_iter().flatten());
-                }
-                all.push(values);
-            }
-            return Ok(all);
-        }
-        self.storage_window(want).await
+        let wanted: Vec<Wanted> = want.iter().map(Wanted::new).collect();
+        let asks = wanted
+            .iter()
+            .flat_map(|wanted| wanted.asks(self.pool.number_of(&wanted.at)));
+        let mut told = self.pool.run(Batch::new(asks)).await?.into_iter();
+        let values = wanted.iter().map(|wanted| wanted.values(&mut told));
+        let all = values.collect::<Result<Vec<_>, _>>()?;
+        told.next().map_or(Ok(all), |_| Err(mixed()))
     }
 
     async fn keys(&self, at: H256, prefix: &[u8]) -> Result<Vec<Bytes>, SourceError> {
         let mut keys: Vec<Bytes> = Vec::new();
         loop {
-            let after = keys.last().map(|k| answer::to_hex(k));
-            let call = Call::new(
-                "state_getKeysPaged",
-                rpc_params![answer::to_hex(prefix), PAGE, after, at],
-            );
-            let page: Vec<Bytes> = self
-                .pool
-                .ask(vec![call], |answers| answer::keys(answers.first(), at))
-                .await?;
-            let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-            keys.extend(page);
-            if !full {
-                return Ok(keys);
+            let ask = Ask::Keys {
+                number: self.pool.number_of(&at),
+                at,
+                prefix,
+                after: keys.last().map(Vec::as_slice),
+                page: PAGE,
+            };
+            match self.ask_one(ask).await? {
+                // A short page may have been cut short on the way; an empty one is the end.
+                Told::Keys(page) if page.is_empty() => return Ok(keys),
+                Told::Keys(page) => keys.extend(page),
+                _ => return Err(mixed()),
             }
         }
     }
 
     async fn runtime(&self, at: H256) -> Result<RawRuntime, SourceError> {
-        let spec = self.spec(at).await?;
-        let metadata = self
-            .pool
-            .ask(
-                vec![Call::new("state_getMetadata", rpc_params![at])],
-                |answers| answer::bytes(answers.first(), at),
-            )
-            .await?;
-        Ok(RawRuntime { spec, metadata })
+        let number = self.pool.number_of(&at);
+        let asks = [Ask::Spec { number, at }, Ask::Metadata { number, at }];
+        let mut told = self.pool.run(Batch::new(asks)).await?.into_iter();
+        match (told.next(), told.next()) {
+            (Some(Told::Spec(spec)), Some(Told::Metadata(metadata))) => {
+                Ok(RawRuntime { spec, metadata })
+            }
+            _ => Err(mixed()),
+        }
     }
 
     async fn spec(&self, at: H256) -> Result<SpecVersion, SourceError> {
-        self.pool
-            .ask(
-                vec![Call::new("state_getRuntimeVersion", rpc_params![at])],
-                |answers| answer::spec(answers.first(), at),
-            )
-            .await
+        let number = self.pool.number_of(&at);
+        match self.ask_one(Ask::Spec { number, at }).await? {
+            Told::Spec(spec) => Ok(spec),
+            _ => Err(mixed()),
+        }
     }
 }
 
-impl RpcSource {
-    async fn storage_window(&self, want: &[Want]) -> Result<Vec<Vec<Option<Bytes>>>, SourceError> {
-        let mut calls = Vec::new();
-        for want in want {
-            for keys in want.keys.chunks(KEYS_A_CALL) {
-                calls.push(storage_call(want.at, keys));
-            }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_keys_are_asked_once_and_answered_each_time() {
+        let want = Want {
+            at: H256::ZERO,
+            keys: vec![vec![1], vec![2], vec![1]],
+        };
+        let wanted = Wanted::new(&want);
+        assert_eq!(wanted.keys, [[1], [2]]);
+        let parts = [vec![Some(vec![10])], vec![None]];
+        let values = wanted.values(&mut parts.into_iter().map(Told::Values));
+        assert_eq!(values.unwrap(), [Some(vec![10]), None, Some(vec![10])]);
+        for parts in [vec![vec![None]], vec![vec![None, None, None]], vec![vec![]]] {
+            let values = wanted.values(&mut parts.into_iter().map(Told::Values));
+            assert!(values.is_err());
         }
-        self.pool
-            .ask(calls, |answers: &[Answer]| {
-                let mut answers = answers.iter();
-                let mut all = Vec::with_capacity(want.len());
-                for want in want {
-                    match answer::storage(&mut answers, want, KEYS_A_CALL) {
-                        Ok(values) => all.push(values),
-                        Err(verdict) => return verdict.into(),
-                    }
-                }
-                Verdict::Good(all)
-            })
-            .await
     }
 }

@@ -5,13 +5,20 @@ use parity_scale_codec::Encode;
 use super::Tip;
 use crate::plan::Prepared;
 use crate::store::tables::{self, Table};
-use crate::store::{Batch, RuntimeRow};
+use crate::store::{Batch, RuntimeRow, Store, StoreError};
 
 /// Rows of tables runtime and metadata, at the first block of a runtime.
-pub fn rows(tip: &Tip, block: &Prepared, batch: &mut Batch) {
+pub fn rows(
+    store: &Store,
+    tip: &Tip,
+    block: &Prepared,
+    batch: &mut Batch,
+) -> Result<(), StoreError> {
     let layout = &block.layout;
-    if tip.checkpoint.is_some_and(|c| c.spec == layout.spec) {
-        return;
+    if tip.checkpoint.is_some_and(|c| c.spec == layout.spec)
+        || store.runtime(layout.spec)?.is_some()
+    {
+        return Ok(());
     }
     let row = RuntimeRow {
         first_block: block.raw.number,
@@ -24,4 +31,5 @@ pub fn rows(tip: &Tip, block: &Prepared, batch: &mut Batch) {
         Table::Metadata.key(&layout.metadata_hash.0),
         tables::pack(&layout.metadata_bytes),
     );
+    Ok(())
 }

@@ -4,6 +4,7 @@ use chain_metadata::{BlockNumber, H256, SpecVersion};
 use parity_scale_codec::{Decode, DecodeAll, Encode};
 
 use super::engine::Range;
+use super::pulse::{self, Pulse};
 use super::tables::{self, Table, meta};
 use super::{Store, StoreError};
 
@@ -273,6 +274,26 @@ impl Store {
                 None => return Ok(keys),
             }
         }
+    }
+
+    /// Values of the items that are read in every block, at the end of `at`.
+    pub fn pulse(&self, at: BlockNumber) -> Result<Pulse, StoreError> {
+        let first = self.checkpoint()?.map_or(0, |c| c.first);
+        let from = first.max(at - at % pulse::FRAME);
+        let mut pulse = Pulse::default();
+        for number in from..=at {
+            let key = number.to_be_bytes();
+            let damaged = |what| row_error(Table::Pulse, &key, what);
+            let row = self
+                .engine()
+                .get(&Table::Pulse.key(&key))?
+                .ok_or_else(|| damaged("is missing"))?;
+            let row = tables::unpack(&row).ok_or_else(|| damaged("cannot be unpacked"))?;
+            pulse
+                .apply(number, &row)
+                .ok_or_else(|| damaged("does not fit the rows before it"))?;
+        }
+        Ok(pulse)
     }
 
     /// Blocks up to `at` in which an epoch of `netuid` ran, newest first, at most `max`.

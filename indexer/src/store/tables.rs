@@ -12,6 +12,7 @@
 //! | runtime | spec version `u32` | SCALE of [`super::RuntimeRow`] |
 //! | metadata | blake2-256 of the bytes | packed metadata, as the node gave it |
 //! | state | item `u16`, length of the rest `u8`, rest of the storage key, block `u32` | 0 = absent, 1 + packed raw value |
+//! | pulse | number `u32` | packed row of [`super::pulse`]: items that are read in every block |
 //! | epoch | netuid `u16`, block `u32` | empty: an epoch of the subnet ran in this block |
 //!
 //! All numbers in keys are big-endian, so that a scan is in order. *Packed* is
@@ -49,6 +50,8 @@ pub enum Table {
     State = 9,
     /// Epochs that ran.
     Epoch = 10,
+    /// Values that are read in every block.
+    Pulse = 11,
 }
 
 /// Keys of [`Table::Meta`].
@@ -62,7 +65,7 @@ pub mod meta {
 }
 
 /// All tables, in key order.
-pub const ALL: [Table; 10] = [
+pub const ALL: [Table; 11] = [
     Table::Meta,
     Table::Block,
     Table::Hash,
@@ -73,6 +76,7 @@ pub const ALL: [Table; 10] = [
     Table::Metadata,
     Table::State,
     Table::Epoch,
+    Table::Pulse,
 ];
 
 impl Table {
@@ -89,6 +93,7 @@ impl Table {
             Table::Metadata => "metadata",
             Table::State => "state",
             Table::Epoch => "epoch",
+            Table::Pulse => "pulse",
         }
     }
 
@@ -163,6 +168,10 @@ pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
         (1, rest) => {
             let (len, small) = rest.split_first_chunk::<4>()?;
             let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+            // No value of a chain is larger; a damaged length must not allocate.
+            if len > 256 << 20 {
+                return None;
+            }
             let bytes = zstd::bulk::decompress(small, len).ok()?;
             (bytes.len() == len).then_some(bytes)
         }

@@ -1,120 +1,224 @@
-//! Endpoints, the one in use, and what to do when it fails.
+//! The endpoints: which one is asked, and what is known of their heads.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use chain_metadata::{BlockNumber, H256};
-use jsonrpsee::core::client::ClientT;
-use jsonrpsee::core::params::{ArrayParams, BatchRequestBuilder};
-use jsonrpsee::rpc_params;
-use jsonrpsee::ws_client::{PingConfig, WsClient, WsClientBuilder};
-use rand::Rng;
-use serde_json::value::RawValue;
-use tokio::sync::{Mutex, OnceCell};
+use futures::FutureExt;
+use futures::future::join_all;
+use tokio::sync::watch;
 
-use super::RpcOptions;
-use super::answer::{self, Answer, Verdict};
+use super::address;
+use super::endpoint::{self, Down, Endpoint};
+use super::health::lock;
+use super::link::{HeadError, Heights, Link, Wiring};
+use super::retry::pause;
+use super::{RpcOptions, Tuning};
 use crate::source::SourceError;
 
-/// One call of a batch.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) method: &'static str,
-    pub(super) params: ArrayParams,
-}
-
-impl Call {
-    pub(super) fn new(method: &'static str, params: ArrayParams) -> Call {
-        Call { method, params }
-    }
-}
-
-#[derive(Debug)]
-struct Endpoint {
-    url: String,
-    client: Mutex<Option<Arc<WsClient>>>,
-}
+/// An endpoint so many blocks behind another is asked after it.
+const BEHIND: BlockNumber = 5;
+/// Rounds over all endpoints at the first contact.
+const FIRST_ROUNDS: u32 = 3;
+/// Block hashes whose numbers are remembered.
+const REMEMBERED: usize = 8192;
 
 /// The endpoints.
 #[derive(Debug)]
 pub(super) struct Pool {
-    endpoints: Vec<Endpoint>,
-    current: AtomicUsize,
-    options: RpcOptions,
-    genesis: OnceCell<H256>,
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) options: RpcOptions,
+    pub(super) silence: Duration,
+    in_use: AtomicUsize,
+    genesis: OnceLock<H256>,
+    heights: Heights,
+    numbers: Mutex<HashMap<H256, BlockNumber>>,
+    trouble: Mutex<Option<String>>,
 }
 
-/// Largest answer taken from a node.
-const MAX_ANSWER: u32 = 128 << 20;
-/// Rounds over all endpoints at the first contact.
-const FIRST_ROUNDS: u32 = 3;
-
 impl Pool {
-    pub(super) fn new(urls: &[String], options: RpcOptions) -> Result<Pool, SourceError> {
-        let refuse = |url: &str, why: &str| SourceError::Url {
-            url: url.to_owned(),
-            why: why.to_owned(),
-        };
+    pub(super) fn new(
+        urls: &[String],
+        options: RpcOptions,
+        tuning: Tuning,
+    ) -> Result<Pool, SourceError> {
         if urls.is_empty() {
-            return Err(refuse("(none)", "no address is given"));
+            return Err(SourceError::Url {
+                url: "(none)".into(),
+                why: "no address is given".into(),
+            });
         }
-        for url in urls {
-            let rest = url
-                .strip_prefix("ws://")
-                .or_else(|| url.strip_prefix("wss://"))
-                .ok_or_else(|| refuse(url, "it does not begin with ws:// or wss://"))?;
-            if rest.is_empty() || rest.starts_with('/') || rest.contains(char::is_whitespace) {
-                return Err(refuse(url, "it names no host"));
-            }
-        }
-        let genesis = match options.genesis {
-            Some(hash) => OnceCell::new_with(Some(hash)),
-            None => OnceCell::new(),
+        urls.iter().try_for_each(|url| address::check(url))?;
+        let heights: Heights = Arc::new(watch::channel(vec![None; urls.len()]).0);
+        let endpoint = |(index, url): (usize, &String)| {
+            Endpoint::new(Wiring {
+                url: url.clone(),
+                label: address::label(url).into(),
+                index,
+                timeout: options.timeout,
+                silence: tuning.silence,
+                max_answer: tuning.max_answer,
+                heights: heights.clone(),
+                health: endpoint::record(),
+            })
         };
         Ok(Pool {
-            endpoints: urls
-                .iter()
-                .map(|url| Endpoint {
-                    url: url.clone(),
-                    client: Mutex::new(None),
-                })
-                .collect(),
-            current: AtomicUsize::new(0),
+            endpoints: urls.iter().enumerate().map(endpoint).collect(),
+            silence: tuning.silence,
+            in_use: AtomicUsize::new(0),
+            genesis: options.genesis.map(OnceLock::from).unwrap_or_default(),
+            heights,
+            numbers: Mutex::default(),
+            trouble: Mutex::default(),
             options,
-            genesis,
         })
     }
 
+    /// Names of the endpoints, the one in use first.
     pub(super) fn endpoints(&self) -> Vec<(String, bool)> {
-        let current = self.current.load(Ordering::Relaxed) % self.endpoints.len();
-        let mut list: Vec<_> = self
-            .endpoints
-            .iter()
-            .enumerate()
-            .map(|(i, e)| (e.url.clone(), i == current))
-            .collect();
-        list.sort_by_key(|(_, current)| !current);
+        let used = self.in_use.load(Ordering::Relaxed);
+        let named = |(i, e): (usize, &Endpoint)| (e.label().to_string(), i == used);
+        let mut list: Vec<_> = self.endpoints.iter().enumerate().map(named).collect();
+        list.sort_by_key(|(_, used)| !used);
         list
+    }
+
+    /// Endpoints of the right chain, in the order in which to ask them about a
+    /// block: those that have its state, do not rest after errors, are not
+    /// behind, are fast.
+    pub(super) fn order(&self, block: Option<BlockNumber>) -> Vec<usize> {
+        let heights = self.heights.borrow().clone();
+        let best = heights.iter().flatten().max().copied().unwrap_or_default();
+        let used = self.in_use.load(Ordering::Relaxed);
+        let mut keyed = Vec::with_capacity(self.endpoints.len());
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let health = endpoint.health();
+            if health.wrong.is_some() {
+                continue;
+            }
+            let gone = match (block, health.pruned) {
+                (Some(block), Some(pruned)) => block <= pruned,
+                _ => false,
+            };
+            let height = heights.get(index).copied().flatten();
+            let behind = height.is_some_and(|height| height.saturating_add(BEHIND) < best);
+            let cost = health.cost(index == used);
+            keyed.push((gone, health.rests(), behind, cost, index));
+        }
+        keyed.sort_unstable();
+        keyed.into_iter().map(|(.., index)| index).collect()
+    }
+
+    /// An endpoint gave a good answer.
+    pub(super) fn good(&self, index: usize) {
+        self.in_use.store(index, Ordering::Relaxed);
+        self.tell_trouble(None);
+    }
+
+    /// What went wrong last, if nothing went right since.
+    pub(super) fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
+    pub(super) fn tell_trouble(&self, trouble: Option<String>) {
+        *lock(&self.trouble) = trouble;
+    }
+
+    /// Remembers which block a hash is of.
+    pub(super) fn learn(&self, pairs: impl Iterator<Item = (H256, BlockNumber)>) {
+        let mut numbers = lock(&self.numbers);
+        if numbers.len() > REMEMBERED {
+            numbers.clear();
+        }
+        numbers.extend(pairs);
+    }
+
+    pub(super) fn number_of(&self, hash: &H256) -> Option<BlockNumber> {
+        lock(&self.numbers).get(hash).copied()
+    }
+
+    /// Changes when the height of any endpoint does.
+    pub(super) fn heads(&self) -> watch::Receiver<Vec<Option<BlockNumber>>> {
+        self.heights.subscribe()
+    }
+
+    /// The connection of an endpoint.
+    pub(super) async fn link(&self, index: usize, patient: bool) -> Result<Arc<Link>, SourceError> {
+        let Some(endpoint) = self.endpoints.get(index) else {
+            return Err(SourceError::Question(format!(
+                "there is no endpoint {index}"
+            )));
+        };
+        let expected = |found| *self.genesis.get_or_init(|| found);
+        match endpoint.link(patient, expected).await {
+            Ok(link) => Ok(link),
+            Err(Down::Unreachable(why)) => {
+                // Nobody is to wait for blocks that only it had.
+                self.heights.send_if_modified(|heights| {
+                    let height = heights.get_mut(index);
+                    height.is_some_and(|height| height.take().is_some())
+                });
+                Err(SourceError::Unreachable {
+                    tried: format!("{}: {why}", endpoint.label()),
+                })
+            }
+            Err(Down::Wrong(found)) => {
+                tracing::warn!(
+                    endpoint = %endpoint.label(), %found,
+                    "an endpoint serves another chain and is not used; remove this --url"
+                );
+                Err(self.all_wrong())
+            }
+        }
+    }
+
+    /// Endpoints that serve another chain, as an error.
+    pub(super) fn all_wrong(&self) -> SourceError {
+        let served = self.endpoints.iter().filter_map(|endpoint| {
+            let found = endpoint.health().wrong?;
+            let label = endpoint.label();
+            Some(format!("{label} serves the chain with genesis {found}"))
+        });
+        SourceError::Genesis {
+            served: served.collect::<Vec<_>>().join("; "),
+            expected: self.genesis.get().copied().unwrap_or_default(),
+        }
     }
 
     /// Finds an endpoint that answers and serves the right chain.
     pub(super) async fn first_contact(&self) -> Result<(), SourceError> {
         let mut tried = Vec::new();
         for round in 0..FIRST_ROUNDS {
+            if round > 0 {
+                tokio::time::sleep(pause(round)).await;
+            }
             tried.clear();
-            for index in 0..self.endpoints.len() {
-                match self.client(index).await {
+            let order = self.order(None);
+            if order.is_empty() {
+                break;
+            }
+            for index in order {
+                match self.link(index, true).await {
                     Ok(_) => {
-                        self.current.store(index, Ordering::Relaxed);
+                        self.in_use.store(index, Ordering::Relaxed);
                         return Ok(());
                     }
-                    Err(e @ SourceError::Genesis { .. }) => return Err(e),
-                    Err(e) => tried.push(e.to_string()),
+                    Err(SourceError::Unreachable { tried: why }) => tried.push(why),
+                    Err(_) => {}
                 }
             }
-            tokio::time::sleep(pause(round)).await;
         }
+        if tried.is_empty() {
+            return Err(self.all_wrong());
+        }
+        let wrong = self.endpoints.iter().filter_map(|endpoint| {
+            let found = endpoint.health().wrong?;
+            let label = endpoint.label();
+            Some(format!("{label} serves another chain, genesis {found}"))
+        });
+        tried.extend(wrong);
         Err(SourceError::Unreachable {
             tried: tried.join("; "),
         })
@@ -132,210 +236,87 @@ impl Pool {
             })
     }
 
-    /// The connection of the endpoint in use, if it can be had now.
-    pub(super) async fn connected(&self) -> Option<(String, Arc<WsClient>)> {
-        let index = self.current.load(Ordering::Relaxed) % self.endpoints.len();
-        let client = self.client(index).await.ok()?;
-        Some((self.endpoints[index].url.clone(), client))
+    /// The best connection that can be had now.
+    pub(super) async fn any_link(&self) -> Option<Arc<Link>> {
+        for index in self.order(None) {
+            if let Ok(link) = self.link(index, false).await {
+                return Some(link);
+            }
+        }
+        None
     }
 
-    /// Connects if needed; a new connection proves its genesis first.
-    async fn client(&self, index: usize) -> Result<Arc<WsClient>, SourceError> {
-        let endpoint = &self.endpoints[index];
-        let mut held = endpoint.client.lock().await;
-        if let Some(client) = held.as_ref()
-            && client.is_connected()
-        {
-            return Ok(client.clone());
-        }
-        let unreachable = |why: String| SourceError::Unreachable {
-            tried: format!("{}: {why}", endpoint.url),
-        };
-        let build = WsClientBuilder::default()
-            .max_response_size(MAX_ANSWER)
-            .max_request_size(MAX_ANSWER)
-            .max_concurrent_requests(1024)
-            .max_buffer_capacity_per_subscription(4096)
-            .enable_ws_ping(PingConfig::new())
-            .request_timeout(self.options.timeout)
-            .connection_timeout(self.options.timeout.min(Duration::from_secs(10)))
-            .build(&endpoint.url);
-        let client = tokio::time::timeout(self.options.timeout, build)
-            .await
-            .map_err(|_| unreachable("no connection in time".into()))?
-            .map_err(|e| unreachable(e.to_string()))?;
-        let asked = client.request::<Box<RawValue>, _>("chain_getBlockHash", rpc_params![0_u32]);
-        let told = tokio::time::timeout(self.options.timeout, asked)
-            .await
-            .map_err(|_| unreachable("connected, but no answer in time".into()))?
-            .map_err(|e| unreachable(e.to_string()))?;
-        let found = match answer::hash(Some(&Ok(told)), Some(0)) {
-            Verdict::Good(hash) => hash,
-            _ => return Err(unreachable("it does not tell its genesis hash".into())),
-        };
-        let expected = *self.genesis.get_or_init(|| async { found }).await;
-        if found != expected {
-            return Err(SourceError::Genesis {
-                url: endpoint.url.clone(),
-                found,
-                expected,
-            });
-        }
-        let client = Arc::new(client);
-        *held = Some(client.clone());
-        Ok(client)
+    /// Asks all endpoints how far they are, and so how fast; whether any answers.
+    pub(super) async fn scout(&self) -> bool {
+        let order = self.order(None);
+        let answered = join_all(order.into_iter().map(|index| self.scout_one(index))).await;
+        answered.contains(&true)
     }
 
-    /// Sends a batch until `judge` accepts an answer. One call goes alone.
-    pub(super) async fn ask<T>(
-        &self,
-        calls: Vec<Call>,
-        judge: impl Fn(&[Answer]) -> Verdict<T>,
-    ) -> Result<T, SourceError> {
-        let method = calls.first().map_or("nothing", |c| c.method);
-        let started = Instant::now();
-        let mut attempt = 0;
+    async fn scout_one(&self, index: usize) -> bool {
+        let Ok(link) = self.link(index, false).await else {
+            if let Some(endpoint) = self.endpoints.get(index) {
+                endpoint.health().failed();
+            }
+            return false;
+        };
+        if let Err(error) = link.head().await {
+            tracing::debug!(endpoint = %link.label(), ?error, "no finalized head");
+            link.health().failed();
+            if let (HeadError::Ended(_), Some(endpoint)) = (error, self.endpoints.get(index)) {
+                endpoint.forget(&link).await;
+            }
+            return false;
+        }
+        true
+    }
+
+    /// No head above `height` has come for long: looks at all endpoints, and
+    /// leaves the one in use alone for a while if another has one. Whether any answers.
+    pub(super) async fn stalled(&self, height: BlockNumber) -> bool {
+        let used = self.in_use.load(Ordering::Relaxed);
+        if !self.scout().await {
+            return false;
+        }
+        let heights = self.heights.borrow().clone();
+        let further = |height: Option<BlockNumber>, than| height.is_some_and(|h| h > than);
+        if further(heights.get(used).copied().flatten(), height) {
+            return true;
+        }
+        let Some(other) = heights.iter().position(|h| further(*h, height)) else {
+            self.tell_trouble(Some(format!(
+                "no endpoint tells a finalized block above {height} for {:?}",
+                self.silence
+            )));
+            return true;
+        };
+        if let (Some(slow), Some(next)) = (self.endpoints.get(used), self.endpoints.get(other)) {
+            tracing::warn!(
+                endpoint = %slow.label(), instead = %next.label(), height,
+                "an endpoint tells no new finalized blocks and is left"
+            );
+            slow.health().rest(self.silence);
+            self.in_use.store(other, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Keeps a connection open while nothing is asked, and knows the others.
+    pub(super) async fn keep(self: Arc<Self>) {
+        let mut scouts = tokio::time::interval(self.silence);
+        scouts.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let index = self.current.load(Ordering::Relaxed) % self.endpoints.len();
-            let url = &self.endpoints[index].url;
-            let asked = Instant::now();
-            let (last, drop_connection) = match self.send(index, &calls).await {
-                Ok(answers) => {
-                    metrics::histogram!("indexer_rpc_seconds", "endpoint" => url.clone())
-                        .record(asked.elapsed().as_secs_f64());
-                    match judge(&answers) {
-                        Verdict::Good(value) => return Ok(value),
-                        Verdict::TryAnother(error) => (error, false),
-                        Verdict::Broken(why) => (
-                            SourceError::Answer {
-                                url: url.clone(),
-                                method: method.into(),
-                                why,
-                            },
-                            false,
-                        ),
-                    }
-                }
-                // Asking again for something too large does not make it smaller.
-                Err(e @ SourceError::Answer { .. })
-                    if e.to_string().contains(answer::TOO_LARGE) =>
-                {
-                    return Err(e);
-                }
-                Err(e) => (e, true),
+            if self.endpoints.len() > 1 && scouts.tick().now_or_never().is_some() {
+                self.scout().await;
+            }
+            let Some(link) = self.any_link().await else {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
             };
-            metrics::counter!("indexer_rpc_errors_total", "endpoint" => url.clone()).increment(1);
-            tracing::warn!(url, method, attempt, "{last}");
-            if drop_connection {
-                *self.endpoints[index].client.lock().await = None;
-            }
-            if self.options.patience.is_some_and(|p| started.elapsed() > p) {
-                return Err(last);
-            }
-            // Another endpoint at once; the same one, or all of them, after a pause.
-            let next = (index + 1) % self.endpoints.len();
-            let _ =
-                self.current
-                    .compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed);
-            attempt += 1;
-            let rounds = attempt / u32::try_from(self.endpoints.len()).unwrap_or(1);
-            if rounds > 0 {
-                tokio::time::sleep(pause(rounds - 1)).await;
+            tokio::select! {
+                () = link.closed() => tokio::time::sleep(Duration::from_millis(100)).await,
+                () = tokio::time::sleep(self.silence) => {}
             }
         }
-    }
-
-    async fn send(&self, index: usize, calls: &[Call]) -> Result<Vec<Answer>, SourceError> {
-        let client = self.client(index).await?;
-        let url = &self.endpoints[index].url;
-        let failed = |method: &str, why: String| {
-            let too_large = why.to_lowercase();
-            if too_large.contains("too large") || too_large.contains("too big") {
-                return SourceError::Answer {
-                    url: url.clone(),
-                    method: method.into(),
-                    why: format!("{}: {why}", answer::TOO_LARGE),
-                };
-            }
-            SourceError::Unreachable {
-                tried: format!("{url}: {method}: {why}"),
-            }
-        };
-        let timeout = self.options.timeout;
-        if let [call] = calls {
-            let asked = client.request::<Box<RawValue>, _>(call.method, call.params.clone());
-            let told = tokio::time::timeout(timeout, asked)
-                .await
-                .map_err(|_| failed(call.method, format!("no answer in {timeout:?}")))?;
-            return match told {
-                Ok(value) => Ok(vec![Ok(value)]),
-                Err(jsonrpsee::core::client::Error::Call(error)) => {
-                    Ok(vec![Err((error.code(), error.message().to_owned()))])
-                }
-                Err(e) => Err(failed(call.method, e.to_string())),
-            };
-        }
-        let method = calls.first().map_or("nothing", |c| c.method);
-        let mut batch = BatchRequestBuilder::new();
-        for call in calls {
-            batch
-                .insert(call.method, call.params.clone())
-                .map_err(|e| failed(call.method, e.to_string()))?;
-        }
-        let asked = client.batch_request::<Box<RawValue>>(batch);
-        let told = tokio::time::timeout(timeout, asked)
-            .await
-            .map_err(|_| failed(method, format!("no answer in {timeout:?}")))?
-            .map_err(|e| failed(method, e.to_string()))?;
-        if told.len() != calls.len() {
-            return Err(failed(
-                method,
-                format!("{} answers to {} calls", told.len(), calls.len()),
-            ));
-        }
-        Ok(told
-            .into_iter()
-            .map(|one| one.map_err(|e| (e.code(), e.message().to_owned())))
-            .collect())
-    }
-}
-
-/// Pause before the next try: doubling from 100 ms to 10 s, with jitter.
-fn pause(round: u32) -> Duration {
-    let base = 100_u64 << round.min(7);
-    let jitter = rand::rng().random_range(0..=base / 2);
-    Duration::from_millis((base + jitter).min(10_000))
-}
-
-/// A block that must exist was not given.
-pub(super) fn missing(number: BlockNumber, why: impl Into<String>) -> SourceError {
-    SourceError::Missing {
-        number,
-        why: why.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_checked_before_anything_is_asked() {
-        for (url, word) in [
-            ("http://127.0.0.1:9944", "ws://"),
-            ("ws://", "no host"),
-            ("ws://a b", "no host"),
-            ("", "ws://"),
-        ] {
-            let error = Pool::new(&[url.to_owned()], RpcOptions::default()).unwrap_err();
-            assert!(error.to_string().contains(word), "{error}");
-        }
-        assert!(Pool::new(&[], RpcOptions::default()).is_err());
-    }
-
-    #[test]
-    fn pauses_grow_and_end() {
-        assert!(pause(0) < Duration::from_millis(151));
-        assert!(pause(40) <= Duration::from_secs(10));
     }
 }

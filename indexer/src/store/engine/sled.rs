@@ -4,6 +4,7 @@
 //! is one `apply_batch`, which sled recovers wholly or not at all.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::{Batch, Engine, EngineError, Range, Rows};
 
@@ -12,6 +13,8 @@ use super::{Batch, Engine, EngineError, Range, Rows};
 pub struct SledEngine {
     db: ::sled::Db,
     dir: PathBuf,
+    /// sled's log file, to be synced.
+    log: Option<std::fs::File>,
 }
 
 impl SledEngine {
@@ -39,29 +42,48 @@ impl SledEngine {
                     "{e}; make the folder writable or choose another --data-dir"
                 ))
             })?;
-        let db = ::sled::Config::new()
+        let config = ::sled::Config::new()
             .path(dir)
             .mode(::sled::Mode::HighThroughput)
             .cache_capacity(cache_bytes)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|e| match e {
-                ::sled::Error::Corruption { .. } => corrupt(&e),
-                ::sled::Error::Io(io)
-                    if io.kind() == std::io::ErrorKind::WouldBlock
-                        || io.to_string().contains("could not acquire lock") =>
-                {
-                    refuse(
+            .flush_every_ms(None);
+        // A database that was just closed keeps its lock until its last
+        // background write is done.
+        let patience = Instant::now() + LOCK_PATIENCE;
+        let db = loop {
+            match config.open() {
+                Ok(db) => break db,
+                Err(e) if is_lock(&e) && Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(e) if is_lock(&e) => {
+                    return Err(refuse(
                         "another yumascope has it open; stop that one or give another --data-dir"
                             .into(),
-                    )
+                    ));
                 }
-                other => refuse(other.to_string()),
-            })?;
+                Err(e @ ::sled::Error::Corruption { .. }) => return Err(corrupt(&e)),
+                Err(e) => return Err(refuse(e.to_string())),
+            }
+        };
         Ok(SledEngine {
+            log: std::fs::File::open(dir.join("db")).ok(),
             db,
             dir: dir.to_path_buf(),
         })
+    }
+}
+
+/// How long a lock of another is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_millis(1500);
+
+fn is_lock(error: &::sled::Error) -> bool {
+    match error {
+        ::sled::Error::Io(io) => {
+            io.kind() == std::io::ErrorKind::WouldBlock
+                || io.to_string().contains("could not acquire lock")
+        }
+        _ => false,
     }
 }
 
@@ -124,6 +146,14 @@ impl Engine for SledEngine {
                 .map_err(failed("writing a block"))?;
         }
         self.db.flush().map_err(failed("flushing to disk"))?;
+        // sled hands its log to the kernel; this makes the kernel write it, so
+        // that a power cut takes nothing that was told.
+        if let Some(log) = &self.log {
+            log.sync_data().map_err(|e| EngineError::Io {
+                doing: "syncing the log to disk",
+                why: e.to_string(),
+            })?;
+        }
         Ok(())
     }
 
