@@ -18,8 +18,37 @@ fn main() -> ExitCode {
     match commands::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", sentence(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error and its causes as one line; a cause that its effect already tells is
+/// not told again.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if said.contains(&cause) {
+            continue;
+        }
+        if !said.is_empty() {
+            said.push_str(": ");
+        }
+        said.push_str(&cause);
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn nothing_is_said_twice() {
+        let error = anyhow::anyhow!("1 byte is left")
+            .context("cannot decode Events: 1 byte is left")
+            .context("block 7");
+        let said = super::sentence(&error);
+        assert_eq!(said, "block 7: cannot decode Events: 1 byte is left");
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) hash: HashFault,
     pub(crate) lag: u32,
     pub(crate) genesis: Option<H256>,
+    pub(crate) mute: bool,
 }
 
 /// What happens to the next calls of one method.
@@ -140,6 +141,11 @@ impl Faults {
     /// Serves the chain as it was `blocks` blocks ago: later ones are unknown.
     pub fn lag(&self, blocks: u32) {
         self.shared.settings_mut().lag = blocks;
+    }
+
+    /// Tells subscribers no heads; those who ask still hear of them.
+    pub fn mute(&self, mute: bool) {
+        self.shared.settings_mut().mute = mute;
     }
 
     /// Claims another hash for block 0, as a node of another chain.

@@ -23,6 +23,7 @@ pub(crate) struct Meter {
     service: RpcService,
     shared: Arc<Shared>,
     connection: Arc<Connection>,
+    max_response: u32,
 }
 
 impl Meter {
@@ -30,11 +31,13 @@ impl Meter {
         service: RpcService,
         shared: Arc<Shared>,
         connection: Arc<Connection>,
+        max_response: u32,
     ) -> Meter {
         Meter {
             service,
             shared,
             connection,
+            max_response,
         }
     }
 
@@ -84,7 +87,7 @@ impl Meter {
         if !self.admit(true).await {
             return closed(Id::Null);
         }
-        let limit = usize::try_from(MAX_BODY).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.max_response).unwrap_or(usize::MAX);
         let mut answers = BatchResponseBuilder::new_with_limit(limit);
         let mut notified = false;
         for entry in batch {

@@ -66,6 +66,7 @@ pub async fn start(recording: Arc<Recording>, options: Options) -> Result<Replay
         Arc::clone(&shared),
         methods,
         stopped,
+        options,
     ))];
     if let Mode::Live { every, .. } = options.mode {
         tasks.push(tokio::spawn(grow(Arc::clone(&shared), every)));
@@ -84,12 +85,19 @@ async fn accept(
     shared: Arc<Shared>,
     methods: Methods,
     stopped: jsonrpsee::server::StopHandle,
+    options: Options,
 ) {
+    let max_response = options.max_response.unwrap_or(MAX_BODY);
+    let batches = match options.max_batch {
+        None => BatchRequestConfig::Unlimited,
+        Some(0) => BatchRequestConfig::Disabled,
+        Some(calls) => BatchRequestConfig::Limit(calls),
+    };
     let config = ServerConfig::builder()
         .max_request_body_size(MAX_BODY)
-        .max_response_body_size(MAX_BODY)
+        .max_response_body_size(max_response)
         .max_connections(4096)
-        .set_batch_request_config(BatchRequestConfig::Unlimited)
+        .set_batch_request_config(batches)
         .build();
     let builder = Server::builder().set_config(config).to_service_builder();
     loop {
@@ -113,7 +121,12 @@ async fn accept(
         let (connection, socket) = shared.connections.add(socket);
         let shared = Arc::clone(&shared);
         let meter = RpcServiceBuilder::new().layer_fn(move |service: RpcService| {
-            Meter::new(service, Arc::clone(&shared), Arc::clone(&connection))
+            Meter::new(
+                service,
+                Arc::clone(&shared),
+                Arc::clone(&connection),
+                max_response,
+            )
         });
         let service = builder
             .clone()

@@ -35,6 +35,11 @@ pub struct Options {
     pub repeat: u32,
     /// How many blocks finality is behind the best block. With 0 each block is final at once.
     pub finality_lag: u32,
+    /// Most bytes in one answer, and in the answers of one batch together, as `--rpc-max-response-size`
+    /// sets it for a node; `None` is 128 MiB.
+    pub max_response: Option<u32>,
+    /// Most calls in one batch; 0 takes no batches, `None` takes all.
+    pub max_batch: Option<u32>,
 }
 
 impl Default for Options {
@@ -45,6 +50,8 @@ impl Default for Options {
             mode: Mode::Whole,
             repeat: 1,
             finality_lag: 0,
+            max_response: None,
+            max_batch: None,
         }
     }
 }

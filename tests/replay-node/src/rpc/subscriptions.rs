@@ -58,6 +58,7 @@ impl Heads {
     ) -> Option<Block> {
         loop {
             match events.recv().await {
+                Ok(_) if shared.settings().mute => {}
                 Ok(event) => match self.head(shared, event) {
                     Some(block) if Some(block) != last => return Some(block),
                     _ => {}
