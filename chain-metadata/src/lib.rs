@@ -27,10 +27,12 @@
 //! ```
 
 mod calls;
+mod diff;
 mod dispatch_error;
 mod error;
 mod events;
 mod extrinsics;
+mod fingerprint;
 mod hasher;
 mod ids;
 mod metadata;
@@ -46,10 +48,12 @@ mod value;
 mod pair;
 
 pub use calls::*;
+pub use diff::*;
 pub use dispatch_error::*;
 pub use error::*;
 pub use events::*;
 pub use extrinsics::*;
+pub use fingerprint::*;
 pub use hasher::*;
 pub use ids::*;
 pub use metadata::*;

@@ -212,6 +212,12 @@ impl Metadata {
         &self.extrinsic
     }
 
+    /// Whether `System.Events` is a list of records that [`decode_events`](crate::decode_events)
+    /// reads: phase, event and topics.
+    pub fn has_event_records(&self) -> bool {
+        self.event_shape.is_some()
+    }
+
     pub(crate) fn event_shape(&self) -> Option<&EventShape> {
         self.event_shape.as_ref()
     }

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use graphql::ServerOptions;
 use indexer::notify::Notify;
 use indexer::pipeline::{self, Plan, Progress};
-use indexer::source::ChainSource;
 use indexer::source::rpc::{RpcOptions, RpcSource};
+use indexer::source::{ChainSource, SourceError};
 use indexer::store::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
@@ -105,12 +105,24 @@ async fn connect(
         (Some(seconds), _) => Some(Duration::from_secs(seconds)),
         (None, Serve::No) => Some(Duration::from_secs(120)),
     };
+    let stored = store.genesis()?;
     let options = RpcOptions {
         timeout: Duration::from_secs(config.timeout),
         patience,
-        genesis: config.network.and_then(Network::genesis),
+        // A store that has begun knows its chain; a node of another is never used.
+        genesis: config.network.and_then(Network::genesis).or(stored),
     };
-    let source = RpcSource::connect(&config.urls()?, options).await?;
+    let source = match RpcSource::connect(&config.urls()?, options).await {
+        Err(e @ SourceError::Genesis { .. }) if stored.is_some() => {
+            return Err(e).with_context(|| {
+                format!(
+                    "the store in {} holds another chain; give another --data-dir or another node",
+                    config.data_dir.display()
+                )
+            });
+        }
+        other => other?,
+    };
     store.bind_genesis(source.genesis().await?)?;
     let chain = source.chain_name().await;
     Ok((Arc::new(source), chain))

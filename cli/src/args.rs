@@ -28,8 +28,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Decode bytes of a chain with its metadata; prints JSON.
     Decode(DecodeArgs),
-    /// Check a whole store: gaps, hashes, and a digest of every row.
+    /// Check a whole store: gaps, hashes, and a digest of every row; with --against-node also samples of it against a node.
     Check(CheckArgs),
+    /// Check a runtime that is not live yet: is everything this program reads there, in the same shape?
+    Preflight(PreflightArgs),
+    /// Write a store anew without what its engine left behind, and put it in the place of the old one.
+    Compact(CompactArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
 }
@@ -139,6 +143,42 @@ pub(crate) struct CheckArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Compare random blocks and values of the store with this node, which must keep the state of them; give it again, or with commas, for more nodes.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub(crate) against_node: Vec<String>,
+    /// How many values are compared with the node.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "against_node",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) samples: u32,
+    /// Which random values: the same seed over the same store takes the same ones; printed when it is not given.
+    #[arg(long, value_name = "S", requires = "against_node")]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PreflightArgs {
+    /// Metadata of the runtime: raw bytes, hex, or the JSON answer of state_getMetadata.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata: PathBuf,
+    /// Metadata of the runtime that is live, to compare shapes with.
+    #[arg(long, value_name = "FILE", conflicts_with = "data_dir")]
+    pub(crate) against: Option<PathBuf>,
+    /// Folder of a store, to compare shapes with its newest runtime.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CompactArgs {
+    /// Folder of the store; nothing else may have it open.
+    #[arg(long, value_name = "DIR", default_value = "yumascope-data")]
+    pub(crate) data_dir: PathBuf,
+    /// Keep the old store beside the new one, in DIR.before-compact.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,9 +2,11 @@
 
 mod bench;
 mod check;
+mod compact;
 mod decode;
 mod demo;
 mod index;
+mod preflight;
 mod serve;
 
 use anyhow::Result;
@@ -25,6 +27,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         }
         Command::Decode(args) => decode::decode(&args),
         Command::Check(args) => check::check(&args),
+        Command::Preflight(args) => preflight::preflight(&args),
+        Command::Compact(args) => compact::compact(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

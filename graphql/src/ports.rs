@@ -7,9 +7,13 @@ use chain_metadata::{AccountId, BlockNumber, H256, MechId, NetUid, SpecVersion, 
 use thiserror::Error;
 
 mod chain;
+mod commits;
+mod runtime;
 mod subnet;
 
 pub use chain::*;
+pub use commits::*;
+pub use runtime::*;
 pub use subnet::*;
 
 /// Read access to one store, plural first so that many keys cost one call.
@@ -75,8 +79,33 @@ pub trait Reader: Send + Sync + 'static {
         keys: &[(BlockNumber, NetUid, MechId)],
     ) -> Result<Vec<Option<Vec<MatrixRow>>>, ReadError>;
 
+    /// Commits made at or before block `at`, as they stood at its end, newest first: those older
+    /// than `before`, at most `first`. When hardly any passes the filter the list may be shorter,
+    /// with `next` set.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when the block is not stored.
+    fn commits(
+        &self,
+        at: BlockNumber,
+        filter: &CommitFilter,
+        before: Option<CommitId>,
+        first: usize,
+    ) -> Result<CommitPage, ReadError>;
+
     /// Every runtime that executed a stored block, oldest first.
     fn runtimes(&self) -> Result<Vec<Runtime>, ReadError>;
+
+    /// Every storage item that the index reads, checked against a runtime and the stored one
+    /// before it; `None` when no such runtime is stored.
+    fn manifest(&self, spec: SpecVersion) -> Result<Option<Vec<ManifestLine>>, ReadError>;
+
+    /// What differs between two runtimes, by part, pallet and name; `None` when one of them is not
+    /// stored.
+    fn runtime_diff(
+        &self,
+        from: SpecVersion,
+        to: SpecVersion,
+    ) -> Result<Option<Vec<RuntimeDiffLine>>, ReadError>;
 
     /// A receiver that hears of every block after its commit is durable.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Committed>;

@@ -8,6 +8,7 @@ use crate::reads::Reads;
 
 mod as_of;
 mod block;
+mod commit;
 mod connection;
 mod cost;
 pub(crate) mod error;
@@ -20,6 +21,7 @@ mod metagraph;
 mod neuron;
 mod paging;
 mod query;
+mod runtime;
 pub(crate) mod scalars;
 mod shape;
 mod status;

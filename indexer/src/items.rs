@@ -5,6 +5,7 @@
 //! one runtime and says for each item whether the runtime has it in the shape
 //! that its [`Scope`] needs.
 
+mod fits;
 mod manifest;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 use chain_metadata::{H256, Metadata, SpecVersion, StorageEntry, skip_type};
 
+pub use fits::{ItemFit, fits, report};
 pub use manifest::MANIFEST;
 
 /// What an item is keyed by.
@@ -52,7 +54,9 @@ pub enum Refresh {
 pub struct Item {
     /// Its number in state keys; never used again for another item.
     pub id: u16,
-    /// Storage item of pallet `SubtensorModule`.
+    /// Pallet that it belongs to.
+    pub pallet: &'static str,
+    /// Name of the storage item.
     pub entry: &'static str,
     /// What it is keyed by.
     pub scope: Scope,
@@ -60,7 +64,7 @@ pub struct Item {
     pub refresh: Refresh,
 }
 
-/// Pallet of all items.
+/// Pallet of nearly all items.
 pub const PALLET: &str = "SubtensorModule";
 
 /// The line of an entry; `None` when it is not kept.
@@ -73,7 +77,8 @@ pub fn item(entry: &str) -> Option<&'static Item> {
 pub enum Fit {
     /// It is there, keyed as its scope needs.
     Same,
-    /// It is there, but keyed otherwise: it is not read.
+    /// It is there, but keyed otherwise: it is not read. In [`fits`] also: keys
+    /// or values have another shape than in the runtime before.
     ShapeChanged,
     /// The runtime does not have it.
     Gone,
@@ -128,7 +133,7 @@ fn key_parts(scope: Scope) -> &'static [usize] {
 
 /// How `item` stands in a runtime.
 pub fn fit(metadata: &Metadata, item: &Item) -> Fit {
-    let Some(entry) = metadata.storage(PALLET, item.entry) else {
+    let Some(entry) = metadata.storage(item.pallet, item.entry) else {
         return Fit::Gone;
     };
     let wanted = key_parts(item.scope);
@@ -157,7 +162,8 @@ impl Layout {
             let found = fit(&metadata, item);
             if found != Fit::Same && ESSENTIAL.contains(&item.entry) {
                 return Err(format!(
-                    "{PALLET}.{} is {}; this program cannot read such a runtime, look for a newer release",
+                    "{}.{} is {}; this program cannot read such a runtime, look for a newer release",
+                    item.pallet,
                     item.entry,
                     if found == Fit::Gone {
                         "not in it"
@@ -176,7 +182,7 @@ impl Layout {
                     .increment(1);
             }
             entries.push(match found {
-                Fit::Same => metadata.storage(PALLET, item.entry).cloned(),
+                Fit::Same => metadata.storage(item.pallet, item.entry).cloned(),
                 _ => None,
             });
         }

@@ -11,7 +11,11 @@
 //!
 //! Nothing in here serves anything, and nothing but the commit thread writes.
 
+pub mod activity;
+pub mod against;
 pub mod check;
+pub mod commits;
+pub mod compact;
 pub mod error;
 pub mod items;
 pub mod notify;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use chain_metadata::{BlockNumber, H256, Metadata, SpecVersion};
 
 use crate::IndexError;
-use crate::items::Layout;
+use crate::items::{Layout, report};
 use crate::source::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want};
 use crate::world::World;
 
@@ -95,6 +95,7 @@ impl<S: ChainSource> Planner<S> {
     /// `layout` is the runtime that executed that block.
     pub fn fresh(source: Arc<S>, layout: Arc<Layout>) -> Planner<S> {
         let world = World::default();
+        report(layout.spec, &layout.metadata, None);
         Planner {
             ahead: Arc::new(Ahead::new(&layout, &world)),
             source,
@@ -315,7 +316,9 @@ impl<S: ChainSource> Planner<S> {
             to = runtime.spec,
             "runtime upgrade"
         );
-        layout_of(runtime, raw.number)
+        let layout = layout_of(runtime, raw.number)?;
+        report(layout.spec, &layout.metadata, Some(&current.metadata));
+        Ok(layout)
     }
 }
 

@@ -3,7 +3,9 @@
 //! A stage only adds to the block's batch; [`block_batch`] runs them all and
 //! puts the checkpoint behind them.
 
+pub mod activity;
 pub mod blocks;
+pub mod commits;
 pub mod epochs;
 pub mod pulse;
 pub mod runtimes;
@@ -39,10 +41,12 @@ pub fn block_batch(store: &Store, tip: &mut Tip, block: &Prepared) -> Result<Bat
     };
     let mut batch = Batch::default();
     blocks::rows(block, &mut batch);
+    activity::rows(block, &mut batch);
     runtimes::rows(store, tip, block, &mut batch)?;
     state::rows(store, tip, block, &mut batch)?;
     pulse::rows(store, tip, block, &mut batch)?;
     epochs::rows(block, &mut batch);
+    commits::rows(store, tip, block, &mut batch)?;
     let checkpoint = Checkpoint {
         first,
         last: block.raw.number,

@@ -5,10 +5,12 @@
 //! block at which its value changed, found again as "the last row at or before
 //! block N".
 
+pub mod commits;
 pub mod conformance;
 pub mod engine;
 pub mod pulse;
 pub mod read;
+pub mod rowcodec;
 pub mod tables;
 
 use std::collections::HashMap;
@@ -119,6 +121,12 @@ impl Store {
 
     /// Opens the sled store in `dir`, creating it if `create` is set.
     pub fn open_sled(dir: &Path, create: bool, cache_bytes: u64) -> Result<Store, StoreError> {
+        if crate::compact::interrupted(dir) {
+            return Err(StoreError::Engine(EngineError::Open {
+                dir: dir.display().to_string(),
+                why: "a compaction of it was cut off; run `yumascope compact` with this --data-dir to finish it".into(),
+            }));
+        }
         let engine = engine::sled::SledEngine::open(dir, create, cache_bytes)?;
         Store::open(Arc::new(engine))
     }

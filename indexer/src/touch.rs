@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use chain_metadata::{AccountId, Call, Event, Value};
 
+use crate::commits::COMMITMENTS;
 use crate::items::PALLET;
 use crate::world::netuid_of;
 
@@ -47,6 +48,8 @@ pub struct Touched {
     pub kin: BTreeSet<(u16, AccountId)>,
     /// Accounts whose stake may have gone to another account, in any subnet.
     pub swapped: BTreeSet<AccountId>,
+    /// Accounts whose commitment in a subnet may have changed.
+    pub commitments: BTreeSet<(u16, AccountId)>,
     /// Accounts of which only what they own and are may have changed.
     pub owners: BTreeSet<AccountId>,
 }
@@ -196,6 +199,17 @@ impl Touched {
     pub fn event(&mut self, event: &Event) {
         match (&*event.pallet, &*event.name) {
             (PALLET, _) => {}
+            (COMMITMENTS, _) => {
+                let (mut netuids, mut accounts) = (Vec::new(), BTreeSet::new());
+                for (_, value) in &event.fields {
+                    leaves(value, &mut netuids, &mut accounts);
+                }
+                for netuid in netuids.iter().take(1) {
+                    let named = accounts.iter().map(|a| (*netuid, *a));
+                    self.commitments.extend(named);
+                }
+                return;
+            }
             // A call that is run later, or by a precompile, is in no extrinsic,
             // and not every setter tells by an event.
             ("Scheduler", "Dispatched") => {

@@ -5,6 +5,7 @@
 //! stored and the metadata's default holds, or a value is stored.
 
 mod bodies;
+pub mod commits;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -121,6 +122,18 @@ fn raw(
     }
     let row = store.state(line.id, key.get(32..).unwrap_or_default(), at.number)?;
     Ok(row.and_then(|row| row.value.map(|value| (value, row.changed_at))))
+}
+
+/// The raw bytes under a key of an item at the end of a block; `None` when
+/// nothing is stored. `key` is the whole storage key.
+pub fn bytes(
+    store: &Store,
+    at: &At,
+    line: &Item,
+    entry: &StorageEntry,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(raw(store, at, line, entry, key)?.map(|(bytes, _)| bytes))
 }
 
 fn netuid_in(at: &At, entry: &StorageEntry, key: &[u8]) -> Result<u16, StoreError> {

@@ -147,14 +147,24 @@ fn the_readme_names_the_two_commands_and_only_flags_that_exist() {
     for command in ["cargo run --release -- demo", "cargo test --workspace"] {
         assert!(readme.contains(command), "README does not name {command}");
     }
-    let help: String = ["run", "index", "serve", "demo", "decode", "check", "bench"]
-        .iter()
-        .map(|command| {
-            let output = crate::context::outcome(&[command, "--help"]);
-            assert!(output.status.success(), "{command}");
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        })
-        .collect();
+    let help: String = [
+        "run",
+        "index",
+        "serve",
+        "demo",
+        "decode",
+        "check",
+        "preflight",
+        "compact",
+        "bench",
+    ]
+    .iter()
+    .map(|command| {
+        let output = crate::context::outcome(&[command, "--help"]);
+        assert!(output.status.success(), "{command}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    })
+    .collect();
     for line in readme
         .lines()
         .filter(|l| l.contains("yumascope ") || l.contains("-- demo"))

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::context::program;
 
 /// A running program and the address it serves on.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Drop for Served {
@@ -23,7 +23,7 @@ impl Drop for Served {
     }
 }
 
-fn start(args: &[&str]) -> Served {
+pub(crate) fn start(args: &[&str]) -> Served {
     let mut child = program(args)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -42,7 +42,7 @@ fn start(args: &[&str]) -> Served {
 }
 
 /// One request over a connection of its own: status and body.
-fn http(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+pub(crate) fn http(address: &str, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chain_metadata::Recording;
-use indexer::items::{MANIFEST, PALLET, Refresh, Scope};
+use indexer::items::{MANIFEST, Refresh, Scope};
 use indexer::store::Store;
 use indexer::store::pulse::Slot;
 
@@ -71,7 +71,7 @@ fn differences(store: &Store, recording: &Recording) -> Vec<String> {
             let layout = store.layout(*spec).unwrap();
             layout
                 .metadata
-                .storage(PALLET, item.entry)
+                .storage(item.pallet, item.entry)
                 .map(|e| e.prefix)
         }) else {
             continue;

@@ -1,6 +1,7 @@
 //! Decoding checked against bytes and answers that others recorded.
 
 mod compare;
+mod diff;
 mod extrinsics;
 mod golden;
 mod golden_calls;

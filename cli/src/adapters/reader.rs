@@ -1,6 +1,8 @@
 //! The window's port over the store.
 
+mod commits;
 mod records;
+mod runtimes;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -365,6 +367,25 @@ impl Reader for StoreReader {
         self.matrix("Bonds", keys)
     }
 
+    fn commits(
+        &self,
+        at: BlockNumber,
+        filter: &ports::CommitFilter,
+        before: Option<ports::CommitId>,
+        first: usize,
+    ) -> Result<ports::CommitPage, ReadError> {
+        let at = self.at(at)?;
+        let filter = commits::filter(filter);
+        let before = before.map(commits::id);
+        let page = view::commits::page(&self.store, &at, &filter, before, first);
+        let page = page.map_err(read_error)?;
+        let found = page.commits.into_iter();
+        Ok(ports::CommitPage {
+            commits: found.map(|c| commits::commit(&at, c)).collect(),
+            next: page.next.map(commits::name),
+        })
+    }
+
     fn runtimes(&self) -> Result<Vec<ports::Runtime>, ReadError> {
         let mut rows = self.store.runtimes().map_err(read_error)?;
         rows.sort_by_key(|(_, row)| row.first_block);
@@ -387,6 +408,18 @@ impl Reader for StoreReader {
                 metadata_bytes: u64::from(row.metadata_len),
             })
             .collect())
+    }
+
+    fn manifest(&self, spec: u32) -> Result<Option<Vec<ports::ManifestLine>>, ReadError> {
+        runtimes::manifest(&self.store, spec)
+    }
+
+    fn runtime_diff(
+        &self,
+        from: u32,
+        to: u32,
+    ) -> Result<Option<Vec<ports::RuntimeDiffLine>>, ReadError> {
+        runtimes::difference(&self.store, from, to)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<ports::Committed> {

@@ -36,12 +36,12 @@ pub(crate) fn decode(args: &DecodeArgs) -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
 /// Metadata as raw bytes, as hex, or as the JSON answer of a node.
-fn metadata(bytes: &[u8]) -> Result<Metadata> {
+pub(super) fn metadata(bytes: &[u8]) -> Result<Metadata> {
     let text = std::str::from_utf8(bytes).map(str::trim).ok();
     let text = text.filter(|text| {
         let digits = text.strip_prefix("0x").unwrap_or(text);

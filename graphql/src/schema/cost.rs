@@ -47,6 +47,11 @@ pub(crate) fn in_block(first: Option<i32>, last: Option<i32>, child: usize) -> u
     page(first, last, DEFAULT_ITEMS, child, DECODE)
 }
 
+/// A page of commits, each of which is put together from several rows.
+pub(crate) fn commits(first: i32, child: usize) -> usize {
+    times(given(Some(first), 0), child.saturating_add(10), DECODE)
+}
+
 pub(crate) fn decode(child: usize) -> usize {
     times(1, child, DECODE)
 }

@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Block,
     Extrinsic,
     Event,
+    Commit,
 }
 
 impl Kind {
@@ -30,6 +31,7 @@ impl Kind {
             Self::Block => b'b',
             Self::Extrinsic => b'x',
             Self::Event => b'e',
+            Self::Commit => b'c',
         }
     }
 }
@@ -47,7 +49,7 @@ impl Cursor {
         let mut bytes = [0; 9];
         hex::decode_to_slice(text, &mut bytes).map_err(|error| error.to_string())?;
         let [tag, b0, b1, b2, b3, i0, i1, i2, i3] = bytes;
-        let kind = [Kind::Block, Kind::Extrinsic, Kind::Event]
+        let kind = [Kind::Block, Kind::Extrinsic, Kind::Event, Kind::Commit]
             .into_iter()
             .find(|kind| kind.tag() == tag)
             .ok_or("unknown kind")?;

@@ -7,6 +7,9 @@ use chain_metadata::{MechId, NetUid, Uid};
 
 use super::as_of::{self, AsOf};
 use super::block::BlockNode;
+use super::commit::{
+    self, CommitConnection, CommitKind, CommitState, CommitWhere, DEFAULT_COMMITS,
+};
 use super::connection::BlockConnection;
 use super::cost;
 use super::error::{ApiError, Res};
@@ -16,8 +19,9 @@ use super::matrix::{self, MatrixNode, Which};
 use super::metagraph::MetagraphNode;
 use super::neuron::NeuronNode;
 use super::paging::{Cursor, Kind, Page, PageArgs, page_of_heights};
-use super::scalars::Hash;
-use super::status::{AvailableRange, Runtime, Status};
+use super::runtime::{self, Runtime, RuntimeDifference};
+use super::scalars::{Account, Hash};
+use super::status::{AvailableRange, Status};
 use super::subnet::SubnetNode;
 use crate::loaders::loaders;
 use crate::ports;
@@ -66,6 +70,18 @@ impl Query {
             .run("runtimes", |reader| reader.runtimes())
             .await?;
         Ok(Some(runtimes.into_iter().map(Runtime::from).collect()))
+    }
+
+    /// What differs between two stored runtimes in calls, events, storage and constants, by shape:
+    /// by part, pallet and name. Null when one of them is not stored, and together with an error.
+    #[graphql(complexity = "100 + 300 * child_complexity")]
+    async fn runtime_diff(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Spec version of the earlier runtime.")] from: u32,
+        #[graphql(desc = "Spec version of the later runtime.")] to: u32,
+    ) -> Res<Option<Vec<RuntimeDifference>>> {
+        runtime::difference(ctx, from, to).await
     }
 
     /// One block. A height outside the stored range is an error (OUT_OF_RANGE); an unknown hash
@@ -269,6 +285,37 @@ impl Query {
         let at = as_of::resolve(ctx, as_of).await?;
         let key = (at, NetUid(netuid), MechId(mechanism));
         matrix::at(ctx, Which::Bonds, key, uids).await
+    }
+
+    /// The commit ledger at a block: weights under a hash, weights under a time lock, and
+    /// commitments, each with what became of it; newest first. Null only together with an error.
+    #[graphql(complexity = "cost::commits(first, child_complexity)")]
+    async fn commits(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those of this subnet, all mechanisms.")] netuid: Option<u16>,
+        #[graphql(desc = "Only those that this hotkey made.")] hotkey: Option<Account>,
+        #[graphql(desc = "Only those of this kind.")] kind: Option<CommitKind>,
+        #[graphql(desc = "Only those in this state at the block asked about.")] state: Option<
+            CommitState,
+        >,
+        #[graphql(
+            desc = "At which block; only commits up to it are known there. Without it the highest stored one."
+        )]
+        as_of: Option<AsOf>,
+        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_COMMITS")]
+        first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Res<Option<CommitConnection>> {
+        let wanted = CommitWhere {
+            netuid,
+            hotkey,
+            kind,
+            state,
+        };
+        commit::page(ctx, wanted, as_of, first, after)
+            .await
+            .map(Some)
     }
 }
 

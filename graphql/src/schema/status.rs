@@ -1,4 +1,4 @@
-//! The state of the store, its range and its runtimes.
+//! The state of the store and its range.
 
 use async_graphql::SimpleObject;
 
@@ -87,35 +87,5 @@ impl AvailableRange {
             last,
             block_count: U64(u64::from(last).saturating_sub(u64::from(first)) + 1),
         })
-    }
-}
-
-/// A runtime that executed stored blocks.
-#[derive(SimpleObject)]
-pub(crate) struct Runtime {
-    /// Its spec version.
-    spec_version: u32,
-    /// First stored block that it executed.
-    first_block: u32,
-    /// Last stored block that it executed; null while it is the newest runtime.
-    last_block: Option<u32>,
-    /// BLAKE2-256 of its raw metadata.
-    metadata_hash: Hash,
-    /// Version of its metadata's format: 14, 15 or 16.
-    metadata_version: u8,
-    /// Length of its raw metadata, in bytes.
-    metadata_bytes: U64,
-}
-
-impl From<ports::Runtime> for Runtime {
-    fn from(runtime: ports::Runtime) -> Self {
-        Self {
-            spec_version: runtime.spec_version,
-            first_block: runtime.first_block,
-            last_block: runtime.last_block,
-            metadata_hash: Hash(runtime.metadata_hash),
-            metadata_version: runtime.metadata_version,
-            metadata_bytes: U64(runtime.metadata_bytes),
-        }
     }
 }

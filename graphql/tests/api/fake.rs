@@ -295,6 +295,60 @@ impl Reader for Fake {
         Ok(vec![runtime(300, 10, Some(14)), runtime(301, 15, None)])
     }
 
+    fn commits(
+        &self,
+        at: BlockNumber,
+        filter: &CommitFilter,
+        before: Option<CommitId>,
+        first: usize,
+    ) -> Result<CommitPage, ReadError> {
+        self.count("commits");
+        self.check(at)?;
+        let oldest = self.held().first.unwrap_or_default();
+        let below = before.map_or(at + 1, |id| id.block).min(at + 1);
+        let netuid = filter.netuid.unwrap_or(NetUid(1));
+        let commits: Vec<_> = (oldest..below)
+            .rev()
+            .take(first)
+            .map(|block| commit(block, at, netuid))
+            .collect();
+        let last = commits.last().map(|c| c.id);
+        Ok(CommitPage {
+            next: last.filter(|id| id.block > oldest),
+            commits,
+        })
+    }
+
+    fn manifest(&self, spec: u32) -> Result<Option<Vec<ManifestLine>>, ReadError> {
+        self.count("manifest");
+        let line = |entry: &str, fit, why: Option<&str>| ManifestLine {
+            pallet: "SubtensorModule".into(),
+            entry: entry.into(),
+            essential: entry == "Keys",
+            fit,
+            why: why.map(Into::into),
+        };
+        Ok((spec <= 301).then(|| {
+            vec![
+                line("Keys", ManifestFit::Same, None),
+                line("Rank", ManifestFit::Gone, Some("the runtime before had it")),
+            ]
+        }))
+    }
+
+    fn runtime_diff(&self, from: u32, to: u32) -> Result<Option<Vec<RuntimeDiffLine>>, ReadError> {
+        self.count("runtime_diff");
+        Ok(((from, to) == (300, 301)).then(|| {
+            vec![RuntimeDiffLine {
+                part: RuntimePart::Storage,
+                pallet: "SubtensorModule".into(),
+                name: "Tempo".into(),
+                change: RuntimeChange::Changed,
+                what: "value: u16 → u32".into(),
+            }]
+        }))
+    }
+
     fn subscribe(&self) -> broadcast::Receiver<Committed> {
         self.sender.subscribe()
     }

@@ -336,3 +336,88 @@ async fn answers_keep_the_order_of_the_query() {
         r#"{"data":{"z":{"metagraph":{"neuronCount":4},"weights":{"rowCount":3},"tempo":0,"netuid":1},"a":{"depth":"16"},"status":{"last":20,"first":10},"blocks":{"pageInfo":{"hasNextPage":true},"nodes":[{"parent":{"number":19},"number":20}]}}}"#
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runtimes_are_checked_and_compared() {
+    let server = start(Fake::new()).await;
+    let data = server
+        .data(
+            "{ runtimes { specVersion manifest { pallet entry essential fit why } }
+               gone: runtimes { manifest(fit: GONE) { entry } }
+               runtimeDiff(from: 300, to: 301) { part pallet name change what }
+               none: runtimeDiff(from: 300, to: 999) { name } }",
+        )
+        .await;
+    let manifest = json!([
+        { "pallet": "SubtensorModule", "entry": "Keys", "essential": true, "fit": "SAME", "why": null },
+        { "pallet": "SubtensorModule", "entry": "Rank", "essential": false, "fit": "GONE",
+          "why": "the runtime before had it" },
+    ]);
+    assert_eq!(data["runtimes"][0]["manifest"], manifest);
+    assert_eq!(data["gone"][1]["manifest"], json!([{ "entry": "Rank" }]));
+    assert_eq!(
+        data["runtimeDiff"],
+        json!([{ "part": "STORAGE", "pallet": "SubtensorModule", "name": "Tempo",
+                 "change": "CHANGED", "what": "value: u16 → u32" }])
+    );
+    assert_eq!(data["none"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_are_given_with_their_links_and_page_by_page() {
+    let server = start(Fake::new()).await;
+    let data = server
+        .data(
+            "{ commits(netuid: 2, asOf: { block: 19 }, first: 2) { hasNextPage endCursor nodes {
+                 id asOfBlock blockNumber kind netuid mechanism hotkey uid hash revealRound epoch bytes
+                 fields state stateSince reason inStorage states { block state }
+                 madeBy { blockNumber extrinsicIndex path extrinsic { index } }
+                 reveals { blockNumber verified ambiguous revealed rowNetuid rowMechanism rowUid firstEpoch
+                           madeBy { path } row { rowCount } }
+                 attempts { error hashMatches madeBy { blockNumber } } } } }",
+        )
+        .await;
+    let page = &data["commits"];
+    assert_eq!(page["hasNextPage"], true);
+    let commits = page["nodes"].as_array().unwrap();
+    assert_eq!(commits.len(), 2);
+    assert_eq!(commits[0]["state"], "COMMITTED");
+    assert_eq!(commits[0]["reveals"], json!([]));
+    let revealed = &commits[1];
+    assert_eq!(revealed["id"], "18-0");
+    assert_eq!(revealed["revealRound"], "9007199254740993");
+    assert_eq!(revealed["state"], "REVEALED");
+    assert_eq!(
+        revealed["states"],
+        json!([{ "block": 18, "state": "COMMITTED" }, { "block": 19, "state": "REVEALED" }])
+    );
+    assert_eq!(revealed["madeBy"]["extrinsic"]["index"], 0);
+    assert_eq!(
+        revealed["reveals"],
+        json!([{ "blockNumber": 19, "verified": true, "ambiguous": false, "revealed": ["0x0102"], "rowNetuid": 2,
+                 "rowMechanism": 0, "rowUid": 2, "firstEpoch": null, "madeBy": { "path": [1] },
+                 "row": { "rowCount": 1 } }])
+    );
+    assert_eq!(
+        revealed["attempts"],
+        json!([{ "error": "SubtensorModule.RevealTooEarly", "hashMatches": true,
+                 "madeBy": { "blockNumber": 18 } }])
+    );
+    let after = page["endCursor"].as_str().unwrap();
+    let next = format!(
+        "{{ commits(asOf: {{ block: 19 }}, first: 100, after: \"{after}\") {{ hasNextPage endCursor nodes {{ id }} }} }}"
+    );
+    let data = server.data(&next).await;
+    assert_eq!(data["commits"]["nodes"][0], json!({ "id": "17-0" }));
+    assert_eq!(data["commits"]["nodes"].as_array().unwrap().len(), 8);
+    assert_eq!(data["commits"]["endCursor"], Value::Null);
+    for wrong in [
+        "{ commits(first: 101) { hasNextPage } }",
+        "{ commits(first: -1) { hasNextPage } }",
+        "{ commits(after: \"62\") { hasNextPage } }",
+    ] {
+        let body = json!({ "query": wrong }).to_string();
+        let answer = server.post(&body).await.body;
+        assert!(answer.contains("BAD_INPUT"), "{wrong}: {answer}");
+    }
+}

@@ -1,13 +1,25 @@
 //! The lines of the manifest. Numbers are part of the disk format.
 
-use super::{Item, Refresh, Scope};
+use super::{Item, PALLET, Refresh, Scope};
 
 const fn line(id: u16, entry: &'static str, scope: Scope, refresh: Refresh) -> Item {
     Item {
         id,
+        pallet: PALLET,
         entry,
         scope,
         refresh,
+    }
+}
+
+/// An item of pallet `Commitments`.
+const fn commitments(id: u16, entry: &'static str) -> Item {
+    Item {
+        id,
+        pallet: crate::commits::COMMITMENTS,
+        entry,
+        scope: Scope::SubnetAccount,
+        refresh: Refresh::Touched,
     }
 }
 
@@ -101,6 +113,7 @@ pub const MANIFEST: &[Item] = &[
     line(129, "SubnetLocked", Scope::Subnet, Refresh::Touched),
     line(130, "RAORecycledForRegistration", Scope::Subnet, Refresh::Touched),
     line(131, "EmissionValues", Scope::Subnet, Refresh::Touched),
+    line(132, "WeightCommitRevealInterval", Scope::Subnet, Refresh::Touched),
     line(200, "Active", Scope::Subnet, Refresh::Epoch),
     line(201, "Rank", Scope::Subnet, Refresh::Epoch),
     line(202, "Trust", Scope::Subnet, Refresh::Epoch),
@@ -121,6 +134,8 @@ pub const MANIFEST: &[Item] = &[
     line(291, "Axons", Scope::SubnetAccount, Refresh::Touched),
     line(292, "Prometheus", Scope::SubnetAccount, Refresh::Touched),
     line(293, "NeuronCertificates", Scope::SubnetAccount, Refresh::Touched),
+    commitments(294, "CommitmentOf"),
+    commitments(295, "RevealedCommitments"),
     line(310, "Owner", Scope::Account, Refresh::Touched),
     line(400, "TotalHotkeyAlpha", Scope::AccountSubnet, Refresh::Epoch),
     line(401, "TotalHotkeyShares", Scope::AccountSubnet, Refresh::Epoch),

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use chain_metadata::{
     Extrinsic, H256, Outcome, Phase, SpecVersion, blake2_256, decode_events, decode_extrinsic,
-    nested_calls,
+    extrinsic_outcome, nested_calls,
 };
 use rayon::prelude::*;
 
 use crate::IndexError;
+use crate::activity::Activity;
+use crate::commits::Said;
 use crate::items::Layout;
 use crate::plan::Fetched;
 use crate::source::{Bytes, RawBlock};
@@ -19,6 +21,10 @@ use crate::touch::Touched;
 pub struct Decoded {
     /// What it may have changed.
     pub touched: Touched,
+    /// Where accounts, calls, events and errors occur.
+    pub activity: Activity,
+    /// What it says about commits.
+    pub commits: Said,
     /// Raw `System.Events`; empty when nothing is stored.
     pub events: Bytes,
     /// Number of events.
@@ -106,8 +112,12 @@ fn block(
         decode_events(metadata, &events).map_err(broken)?
     };
     let mut touched = Touched::default();
+    let mut activity = Activity::default();
+    let mut commits = Said::default();
     for event in &list {
         touched.event(event);
+        activity.event(event);
+        commits.event(event);
     }
     let mut hashes = Vec::with_capacity(extrinsics.len());
     for (index, raw) in (0_u32..).zip(extrinsics) {
@@ -122,7 +132,11 @@ fn block(
             .filter(|e| e.phase == Phase::ApplyExtrinsic(index))
             .collect();
         let signer = extrinsic.signer();
-        for nested in nested_calls(metadata, &extrinsic, &its_events) {
+        let outcome = extrinsic_outcome(metadata, &extrinsic, &its_events);
+        let calls = nested_calls(metadata, &extrinsic, &its_events);
+        activity.extrinsic(&extrinsic, &calls, outcome.error.as_ref());
+        for nested in calls {
+            commits.call(index, &nested);
             // Calls are transactional: what failed has changed nothing.
             if !matches!(nested.outcome, Outcome::Failed(_) | Outcome::NotRun) {
                 touched.call(&nested.call, signer);
@@ -138,6 +152,8 @@ fn block(
     };
     Ok(Decoded {
         touched,
+        activity,
+        commits,
         event_count: u32::try_from(list.len()).unwrap_or(u32::MAX),
         events,
         extrinsic_hashes: hashes,

@@ -144,6 +144,15 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// What an account has committed to in a subnet, and what was revealed of it.
+    pub(super) fn commitment(&mut self, netuid: u16, account: &AccountId) {
+        for entry in ["CommitmentOf", "RevealedCommitments"] {
+            if let Some(line) = position(entry) {
+                self.push(line, &[&netuid.to_le_bytes(), &account.0], netuid, 0);
+            }
+        }
+    }
+
     /// Parents, children and takes of a hotkey in a subnet.
     pub(super) fn kin(&mut self, netuid: u16, account: &AccountId) {
         if let Some(line) = position("PendingChildKeys") {

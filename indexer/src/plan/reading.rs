@@ -340,6 +340,9 @@ impl Reading {
             keys.stake(*netuid, account);
             keys.account(account);
         }
+        for (netuid, account) in &touched.commitments {
+            keys.commitment(*netuid, account);
+        }
         for (netuid, account) in &touched.kin {
             keys.kin(*netuid, account);
         }

@@ -1,8 +1,8 @@
 //! Subtensor nodes as a source: JSON-RPC over WebSocket, several endpoints.
 //!
 //! * `pool` has the endpoints and chooses; `retry` asks until there is an answer.
-//! * `endpoint` is one node address (`address` says what of it is shown); `link` one connection and what it knows to be
-//!   final; `health` how the endpoint behaved.
+//! * `endpoint` is one node, `address` what of its address is shown, `link` one
+//!   connection and what it knows to be final, `health` how the endpoint behaved.
 //! * `batch` asks many things together, as many as a node takes; `ask` and
 //!   `answer` are single questions and what the answers mean; `task` is what
 //!   `pool` sees of all of them.

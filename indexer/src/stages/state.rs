@@ -7,6 +7,7 @@ use chain_metadata::BlockNumber;
 use crate::IndexError;
 use crate::items::{MANIFEST, Refresh};
 use crate::plan::{Key, Prepared};
+use crate::stages::commits::Ledger;
 use crate::store::pulse::Pulse;
 use crate::store::read::state_row_bytes;
 use crate::store::tables;
@@ -23,6 +24,8 @@ pub struct Tip {
     pub checkpoint: Option<Checkpoint>,
     /// Values that every block reads, at that block.
     pub pulse: Option<Pulse>,
+    /// Commits that can still take a step.
+    pub commits: Option<Ledger>,
     /// Hash of the latest value of a state key, `None` when it has none.
     latest: HashMap<Vec<u8>, Option<[u8; 16]>>,
 }

@@ -1,12 +1,13 @@
 //! Typed rows and the reads over them.
 
 use chain_metadata::{BlockNumber, H256, SpecVersion};
-use parity_scale_codec::{Decode, DecodeAll, Encode};
+use parity_scale_codec::{Compact, Decode, DecodeAll, Encode};
 
 use super::engine::Range;
 use super::pulse::{self, Pulse};
 use super::tables::{self, Table, meta};
 use super::{Store, StoreError};
+use crate::activity::Topic;
 
 /// A block as the chain has it, without its body.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -294,6 +295,39 @@ impl Store {
                 .ok_or_else(|| damaged("does not fit the rows before it"))?;
         }
         Ok(pulse)
+    }
+
+    /// Where a topic occurs: block and position (of an event or an extrinsic),
+    /// newest first, below `before` if given, at most `max`.
+    ///
+    /// Topics are kept by 16 bytes of their hash: the caller compares.
+    pub fn activity(
+        &self,
+        topic: &Topic,
+        before: Option<(BlockNumber, u32)>,
+        max: usize,
+    ) -> Result<Vec<(BlockNumber, u32)>, StoreError> {
+        let tag = topic.tag();
+        let prefix = Table::Activity.key(&tag);
+        let mut range = Range::prefix(&prefix).reversed();
+        if let Some(next) = before.and_then(|(block, _)| block.checked_add(1)) {
+            range.below = Some(tables::activity_key(&tag, next));
+        }
+        let mut places = Vec::new();
+        for row in self.engine().scan(range) {
+            let (key, value) = row?;
+            let block = block_of(&prefix, &key)?;
+            let positions: Vec<Compact<u32>> = scale_row(Table::Activity, &key, &value)?;
+            for Compact(position) in positions.into_iter().rev() {
+                if before.is_none_or(|before| (block, position) < before) {
+                    places.push((block, position));
+                }
+                if places.len() >= max {
+                    return Ok(places);
+                }
+            }
+        }
+        Ok(places)
     }
 
     /// Blocks up to `at` in which an epoch of `netuid` ran, newest first, at most `max`.

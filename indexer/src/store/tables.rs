@@ -14,6 +14,11 @@
 //! | state | item `u16`, length of the rest `u8`, rest of the storage key, block `u32` | 0 = absent, 1 + packed raw value |
 //! | pulse | number `u32` | packed row of [`super::pulse`]: items that are read in every block |
 //! | epoch | netuid `u16`, block `u32` | empty: an epoch of the subnet ran in this block |
+//! | activity | 17 bytes of [`crate::activity::Topic::tag`], block `u32` | SCALE `Vec<Compact<u32>>`: positions in the block |
+//! | commit | block `u32`, place `u32` among the commits of the block | SCALE of [`crate::commits::CommitRow`] |
+//! | commit-step | key of the commit, step `u16` from 0 | SCALE of [`crate::commits::Step`] |
+//! | commit-of | 0, netuid `u16`, or 1, hotkey, 32 bytes; then key of the commit | empty |
+//! | commit-open | key of a commit that can still take a step | empty |
 //!
 //! All numbers in keys are big-endian, so that a scan is in order. *Packed* is
 //! one byte and the rest: 0 = as is, 1 = zstandard.
@@ -24,7 +29,7 @@
 use chain_metadata::BlockNumber;
 
 /// Version of every byte described in this file.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A table of the store, by its first key byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,16 @@ pub enum Table {
     Epoch = 10,
     /// Values that are read in every block.
     Pulse = 11,
+    /// Where accounts, calls, events and errors occur.
+    Activity = 12,
+    /// The commit ledger.
+    Commit = 40,
+    /// What became of the commits.
+    CommitStep = 41,
+    /// Commits by subnet and by hotkey.
+    CommitOf = 42,
+    /// Commits that can still take a step.
+    CommitOpen = 43,
 }
 
 /// Keys of [`Table::Meta`].
@@ -65,7 +80,7 @@ pub mod meta {
 }
 
 /// All tables, in key order.
-pub const ALL: [Table; 11] = [
+pub const ALL: [Table; 16] = [
     Table::Meta,
     Table::Block,
     Table::Hash,
@@ -77,6 +92,11 @@ pub const ALL: [Table; 11] = [
     Table::State,
     Table::Epoch,
     Table::Pulse,
+    Table::Activity,
+    Table::Commit,
+    Table::CommitStep,
+    Table::CommitOf,
+    Table::CommitOpen,
 ];
 
 impl Table {
@@ -94,6 +114,11 @@ impl Table {
             Table::State => "state",
             Table::Epoch => "epoch",
             Table::Pulse => "pulse",
+            Table::Activity => "activity",
+            Table::Commit => "commit",
+            Table::CommitStep => "commit-step",
+            Table::CommitOf => "commit-of",
+            Table::CommitOpen => "commit-open",
         }
     }
 
@@ -129,6 +154,13 @@ pub fn extrinsic_key(hash: &[u8; 32], number: BlockNumber, index: u32) -> Vec<u8
     let mut key = Table::Extrinsic.key(&hash[..16]);
     key.extend_from_slice(&number.to_be_bytes());
     key.extend_from_slice(&index.to_be_bytes());
+    key
+}
+
+/// Where the topic of `tag` occurs in block `number`.
+pub fn activity_key(tag: &[u8; 17], number: BlockNumber) -> Vec<u8> {
+    let mut key = Table::Activity.key(tag);
+    key.extend_from_slice(&number.to_be_bytes());
     key
 }
 

@@ -1,6 +1,6 @@
 //! The records of the store in memory, each made from its key.
 
-use chain_metadata::{AccountId, BlockNumber, H256, NetUid, Uid};
+use chain_metadata::{AccountId, BlockNumber, H256, MechId, NetUid, Uid};
 use graphql::ports::*;
 use serde_json::json;
 
@@ -225,5 +225,63 @@ pub(crate) fn neuron(uid: u16, block: BlockNumber) -> Neuron {
         stake_weight: (uid != 3).then_some(1),
         pruning_score: None,
         last_update: Some(WIDE + u64::from(uid)),
+    }
+}
+
+/// A commit of a block, revealed in the next one if that is not above `at`.
+pub(crate) fn commit(block: BlockNumber, at: BlockNumber, netuid: NetUid) -> Commit {
+    let place = |block| CallPlace {
+        block,
+        extrinsic: 0,
+        path: Some(vec![1]),
+    };
+    let revealed = block < at;
+    let state = if revealed {
+        CommitState::Revealed
+    } else {
+        CommitState::Committed
+    };
+    let mut states = vec![(block, CommitState::Committed)];
+    states.extend(revealed.then_some((block + 1, state)));
+    Commit {
+        id: CommitId { block, index: 0 },
+        kind: CommitKind::Hash,
+        netuid,
+        mechanism: MechId(0),
+        hotkey: account(7),
+        uid: Some(Uid(2)),
+        made_by: Some(place(block)),
+        hash: Some(hash_of(block)),
+        round: Some(WIDE),
+        epoch: Some(3),
+        bytes: Some(vec![0xab]),
+        fields: vec![json!({ "Raw1": "0x01" })],
+        state,
+        since: block + u32::from(revealed),
+        reason: None,
+        holder: account(7),
+        held: !revealed,
+        states,
+        reveals: revealed
+            .then(|| CommitReveal {
+                block: block + 1,
+                made_by: Some(place(block + 1)),
+                verified: Some(true),
+                ambiguous: false,
+                revealed: vec![vec![1, 2]],
+                row: Some(RevealedRow {
+                    netuid,
+                    mechanism: MechId(0),
+                    uid: Uid(2),
+                    first_epoch: None,
+                }),
+            })
+            .into_iter()
+            .collect(),
+        attempts: vec![CommitAttempt {
+            made_by: place(block),
+            error: "SubtensorModule.RevealTooEarly".into(),
+            hash_matches: true,
+        }],
     }
 }

@@ -1,0 +1,187 @@
+//! The commit ledger in the store: entries, their steps, two ways to find them.
+//!
+//! An entry and its steps are only ever added, so an entry at block N is the
+//! commit with its steps up to N. Table `commit-open` names the entries that can
+//! still take a step; it is what the writer reads to go on.
+
+use chain_metadata::{AccountId, BlockNumber};
+use parity_scale_codec::{DecodeAll, Encode};
+
+use super::engine::{Batch, Range};
+use super::tables::Table;
+use super::{Store, StoreError};
+use crate::commits::{CommitRow, Entry, Id, Step};
+
+/// Byte before the netuid in table `commit-of`.
+const BY_SUBNET: u8 = 0;
+/// Byte before the hotkey in table `commit-of`.
+const BY_HOTKEY: u8 = 1;
+
+/// Which entries are looked through, in the order of their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// All of them.
+    All,
+    /// Those of a subnet, all mechanisms.
+    Subnet(u16),
+    /// Those that a hotkey made.
+    Hotkey(AccountId),
+}
+
+fn id_bytes(id: Id) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&id.block.to_be_bytes());
+    bytes[4..].copy_from_slice(&id.index.to_be_bytes());
+    bytes
+}
+
+fn id_of(tail: &[u8]) -> Option<Id> {
+    let (block, index) = tail.split_first_chunk::<4>()?;
+    Some(Id {
+        block: u32::from_be_bytes(*block),
+        index: u32::from_be_bytes(index.try_into().ok()?),
+    })
+}
+
+fn damaged(table: Table, key: &[u8], what: &str) -> StoreError {
+    StoreError::Row {
+        table: table.name(),
+        key: hex::encode(key),
+        what: what.to_owned(),
+    }
+}
+
+fn among_prefix(among: Among) -> Vec<u8> {
+    match among {
+        Among::All => Table::Commit.key(&[]),
+        Among::Subnet(netuid) => {
+            let [high, low] = netuid.to_be_bytes();
+            Table::CommitOf.key(&[BY_SUBNET, high, low])
+        }
+        Among::Hotkey(hotkey) => {
+            let mut key = Table::CommitOf.key(&[BY_HOTKEY]);
+            key.extend_from_slice(&hotkey.0);
+            key
+        }
+    }
+}
+
+/// Adds a new entry and the ways to find it.
+pub fn put(batch: &mut Batch, entry: &Entry) {
+    let id = id_bytes(entry.id);
+    batch.put(Table::Commit.key(&id), entry.row.encode());
+    let (netuid, _) = chain_metadata::split_storage_index(entry.row.index);
+    for among in [
+        Among::Subnet(netuid.0),
+        Among::Hotkey(AccountId(entry.row.hotkey)),
+    ] {
+        let mut key = among_prefix(among);
+        key.extend_from_slice(&id);
+        batch.put(key, Vec::new());
+    }
+    batch.put(Table::CommitOpen.key(&id), Vec::new());
+}
+
+/// Adds the step that takes `entry` on, before it is taken.
+pub fn put_step(batch: &mut Batch, entry: &Entry, step: &Step) {
+    let mut key = Table::CommitStep.key(&id_bytes(entry.id));
+    key.extend_from_slice(&entry.steps.to_be_bytes());
+    batch.put(key, step.encode());
+}
+
+/// No step will follow.
+pub fn close(batch: &mut Batch, id: Id) {
+    batch.delete(Table::CommitOpen.key(&id_bytes(id)));
+}
+
+impl Store {
+    /// An entry of the ledger as it stood at the end of block `at`; `None` when
+    /// it is not there or begins later.
+    pub fn commit_entry(&self, id: Id, at: BlockNumber) -> Result<Option<Entry>, StoreError> {
+        if id.block > at {
+            return Ok(None);
+        }
+        let key = Table::Commit.key(&id_bytes(id));
+        let Some(bytes) = self.engine().get(&key)? else {
+            return Ok(None);
+        };
+        let row = CommitRow::decode_all(&mut bytes.as_slice())
+            .map_err(|e| damaged(Table::Commit, &key, &e.to_string()))?;
+        let mut entry = Entry::new(id, row);
+        for step in self
+            .engine()
+            .scan(Range::prefix(&Table::CommitStep.key(&id_bytes(id))))
+        {
+            let (key, bytes) = step?;
+            let step = Step::decode_all(&mut bytes.as_slice())
+                .map_err(|e| damaged(Table::CommitStep, &key, &e.to_string()))?;
+            if step.block > at {
+                break;
+            }
+            entry.take(step);
+        }
+        Ok(Some(entry))
+    }
+
+    /// Names of entries that begin at or before `at`, newest first, from below
+    /// `before` on, at most `max`.
+    pub fn commit_ids(
+        &self,
+        among: Among,
+        at: BlockNumber,
+        before: Option<Id>,
+        max: usize,
+    ) -> Result<Vec<Id>, StoreError> {
+        let prefix = among_prefix(among);
+        let mut range = Range::prefix(&prefix).reversed();
+        let next = at.checked_add(1).map(|block| Id { block, index: 0 });
+        let below = match (before, next) {
+            (Some(before), Some(next)) => Some(before.min(next)),
+            (before, next) => before.or(next),
+        };
+        if let Some(below) = below {
+            let mut key = prefix.clone();
+            key.extend_from_slice(&id_bytes(below));
+            range.below = Some(key);
+        }
+        let rows = self.engine().scan(range).take(max);
+        rows.map(|row| {
+            let (key, _) = row?;
+            let id = key.get(prefix.len()..).and_then(id_of);
+            id.ok_or_else(|| damaged(Table::CommitOf, &key, "ends in no name of an entry"))
+        })
+        .collect()
+    }
+
+    /// Names of the entries that can still take a step, in order.
+    pub fn open_commits(&self) -> Result<Vec<Id>, StoreError> {
+        let prefix = Table::CommitOpen.key(&[]);
+        let rows = self.engine().scan(Range::prefix(&prefix));
+        rows.map(|row| {
+            let (key, _) = row?;
+            let id = key.get(prefix.len()..).and_then(id_of);
+            id.ok_or_else(|| damaged(Table::CommitOpen, &key, "is no name of an entry"))
+        })
+        .collect()
+    }
+
+    /// The first block from `from` on, up to `at`, in which an epoch of `netuid` ran.
+    pub fn epoch_from(
+        &self,
+        netuid: u16,
+        from: BlockNumber,
+        at: BlockNumber,
+    ) -> Result<Option<BlockNumber>, StoreError> {
+        let prefix = Table::Epoch.key(&netuid.to_be_bytes());
+        let mut range = Range::prefix(&prefix);
+        range.from = super::tables::epoch_key(netuid, from);
+        let Some(row) = self.engine().scan(range).next() else {
+            return Ok(None);
+        };
+        let (key, _) = row?;
+        let block = key.get(prefix.len()..).and_then(|b| b.try_into().ok());
+        let block = block.map(u32::from_be_bytes);
+        let block = block.ok_or_else(|| damaged(Table::Epoch, &key, "key has no block"))?;
+        Ok((block <= at).then_some(block))
+    }
+}
