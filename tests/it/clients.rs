@@ -32,7 +32,7 @@ async fn reads(api: &OnlineClient<SubstrateConfig>) {
 
     let events = at.events().fetch().await.unwrap();
     assert!(events.iter().all(|e| e.is_ok()));
-    assert!(events.len() > 0);
+    assert!(!events.is_empty());
     let extrinsics = at.extrinsics().fetch().await.unwrap();
     let raw = &recording.block(140).unwrap().extrinsics;
     assert_eq!(extrinsics.iter().count(), raw.len());

@@ -119,6 +119,30 @@ fn the_demo_answers_what_the_readme_says() {
     assert_eq!(status, 200);
     assert!(page.contains("<html"), "{page:.200}");
     assert_eq!(http(&served.address, "GET", "/health", "").0, 200);
+    let commits = query(
+        &served.address,
+        "{ commits(kind: HASH, state: REVEALED, asOf: { block: 300 }) { hasNextPage nodes {
+             id hotkey madeBy { extrinsic { call { name } } } state
+             reveals { verified firstEpoch row { rows { uid } }
+                       madeBy { extrinsic { call { name } } } } } } }",
+    );
+    let nodes = &commits["data"]["commits"]["nodes"];
+    assert_eq!(nodes.as_array().map(Vec::len), Some(2), "{commits}");
+    assert_eq!(
+        nodes[1],
+        json!({
+            "id": "112-0",
+            "hotkey": "5E5DF52BUfTKqaQLCZXeKv9W7RYMgS9drCBpqgvQUAs9F8ug",
+            "madeBy": { "extrinsic": { "call": { "name": "commit_weights" } } },
+            "state": "REVEALED",
+            "reveals": [{
+                "verified": true,
+                "firstEpoch": 139,
+                "row": { "rows": [{ "uid": 1 }] },
+                "madeBy": { "extrinsic": { "call": { "name": "reveal_weights" } } }
+            }]
+        })
+    );
     // It is ready a few blocks before the end.
     let started = Instant::now();
     loop {

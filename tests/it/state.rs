@@ -48,8 +48,8 @@ fn recorder_set(recording: &Recording, entry: &str, chain: &Changes, stored: &Ch
         after.cloned().collect()
     };
     let at_22 = |changes: &Changes| {
-        let until = changes.iter().filter(|(block, _)| *block <= 22);
-        until.last().and_then(|(_, value)| value.clone())
+        let mut until = changes.iter().rev().filter(|(block, _)| *block <= 22);
+        until.next().and_then(|(_, value)| value.clone())
     };
     written(chain) && later(chain) == later(stored) && at_22(chain) == at_22(stored)
 }

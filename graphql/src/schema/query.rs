@@ -289,6 +289,10 @@ impl Query {
 
     /// The commit ledger at a block: weights under a hash, weights under a time lock, and
     /// commitments, each with what became of it; newest first. Null only together with an error.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the arguments of a field"
+    )]
     #[graphql(complexity = "cost::commits(first, child_complexity)")]
     async fn commits(
         &self,

@@ -1,7 +1,15 @@
 //! An entry of the ledger: the commit as it was made, and every step it took.
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the derived codec casts the number of a variant"
+)]
+mod transition;
+
 use chain_metadata::{AccountId, BlockNumber, H256};
 use parity_scale_codec::{Decode, Encode};
+
+pub use transition::Transition;
 
 /// Names an entry: the block of the commit, and its place among the commits that
 /// the block added to the ledger, from 0.
@@ -108,21 +116,6 @@ pub struct Attempt {
     pub error: String,
     /// Whether the hash of its arguments is the hash committed to.
     pub hash_matches: bool,
-}
-
-/// What happened to an entry.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Transition {
-    /// It is in another state, for a reason in words where there is one.
-    State(State, Option<String>),
-    /// It was revealed.
-    Revealed(Reveal),
-    /// A reveal was tried and failed.
-    Attempt(Attempt),
-    /// The chain keeps it under another hotkey now.
-    Holder([u8; 32]),
-    /// The chain's storage holds it no longer.
-    Released,
 }
 
 /// A transition and its block.

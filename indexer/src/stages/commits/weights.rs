@@ -124,15 +124,13 @@ impl<'a> Work<'a> {
     /// The uid whose row was set last before an event of the same extrinsic.
     fn row_before(&self, event: &Event, index: u16) -> Option<u16> {
         let events = self.block.decoded.commits.events.iter();
-        let before = events.filter(|e| {
+        let mut before = events.rev().filter(|e| {
             &*e.name == "WeightsSet" && e.phase == event.phase && e.index < event.index
         });
-        before
-            .filter_map(|e| match super::leading(e).0.as_slice() {
-                [at, uid, ..] if *at == index => Some(*uid),
-                _ => None,
-            })
-            .last()
+        before.find_map(|e| match super::leading(e).0.as_slice() {
+            [at, uid, ..] if *at == index => Some(*uid),
+            _ => None,
+        })
     }
 
     fn reveal_hash(
