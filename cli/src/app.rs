@@ -1,17 +1,18 @@
 //! Composition: store, source, road and window put together.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use graphql::ServerOptions;
+use indexer::heads::{self, Heads};
 use indexer::notify::Notify;
 use indexer::pipeline::{self, Plan, Progress};
+use indexer::source::remember::Remembering;
 use indexer::source::rpc::{RpcOptions, RpcSource};
 use indexer::source::{ChainSource, SourceError};
 use indexer::store::Store;
-use indicatif::{ProgressBar, ProgressStyle};
+use indexer::verify::follow::{self, Follower};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinError;
@@ -19,6 +20,7 @@ use tokio::task::JoinError;
 use crate::adapters::reader::StoreReader;
 use crate::config::Config;
 use crate::networks::Network;
+use crate::progress;
 use crate::signals::{stop_on_signal, stopped};
 use crate::telemetry;
 
@@ -47,18 +49,42 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
         () = stopped(stop_heard.clone()) => return Ok(()),
     };
 
-    let (progress, heard) = watch::channel(Progress::default());
+    let (sender, heard) = watch::channel(Progress::default());
     let notify = Notify::default();
-    tokio::spawn(show_progress(heard.clone(), config.until));
+    tokio::spawn(progress::show(heard.clone(), config.until));
     // Weak: the connection ends with the road, also while the window goes on.
     let asked = Arc::downgrade(&source);
     let trouble = move || asked.upgrade()?.trouble();
-    let reader = StoreReader::following(store.clone(), chain, &notify, heard, trouble);
+    let mut reader = StoreReader::following(store.clone(), chain, &notify, heard.clone(), trouble);
+    // Both read the same blocks, first the one, then the other.
+    let source = Arc::new(Remembering::new(source));
+    // A road with an end has no use for what is beyond it.
+    if serve == Serve::Yes && config.heads && config.until.is_none() {
+        let above = Heads::new(store.clone())?;
+        reader = reader.with_heads(above.clone());
+        let (source, commits) = (source.clone(), notify.subscribe());
+        let options = heads::Options::default();
+        let following = tokio::spawn(heads::follow(source, above, commits, heard, options));
+        tokio::spawn(async {
+            if let Err(error) = ended(
+                "task of unfinalized blocks",
+                following.await.map(Ok::<_, anyhow::Error>),
+            ) {
+                // The road and the window go on without them.
+                tracing::error!("{error:#}");
+            }
+        });
+    }
     let reader = Arc::new(reader);
+    let verdicts = verdicts(&config, &store, &notify, stop_heard.clone())?;
     let plan = Plan {
         from: config.from,
         at_head: config.network.is_some_and(Network::pruned),
         until: config.until,
+        ranges: config.blocks()?,
+        split: config.split,
+        ranges_at_once: usize::try_from(config.ranges_at_once)?,
+        allow_partial: config.allow_partial,
         window: config.window,
         ..Plan::default()
     };
@@ -67,12 +93,15 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
         store,
         plan,
         notify,
-        progress,
+        sender,
         stop_heard.clone(),
     ));
     let road = async { ended("road", road.await) };
     let Some((listener, options)) = listener else {
-        let last = road.await?;
+        let walked = road.await;
+        settled(verdicts).await?;
+        // Not inside the macro, which does not look at it when nothing is logged.
+        let last = walked?;
         tracing::info!(last, "indexed");
         return Ok(());
     };
@@ -80,7 +109,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     let server = graphql::serve(listener, reader.clone(), options, stopped(stop_heard));
     let server = tokio::spawn(server);
     let server = async { ended("server", server.await) };
-    both(road, server, &stop, |walked| match walked {
+    let done = both(road, server, &stop, |walked| match walked {
         Ok(last) => {
             tracing::info!(last, "the road has ended");
             reader.stopped(None);
@@ -91,7 +120,37 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
             reader.stopped(Some(format!("{e:#}")));
         }
     })
-    .await
+    .await;
+    settled(verdicts).await?;
+    done
+}
+
+/// The thread that computes epochs again, if it is wanted; it ends with the road or at the stop.
+fn verdicts(
+    config: &Config,
+    store: &Store,
+    notify: &Notify,
+    stop_heard: watch::Receiver<bool>,
+) -> Result<Option<Follower>> {
+    if !config.verify {
+        return Ok(None);
+    }
+    let stop = follow::Stop::default();
+    let follower = follow::start(store.clone(), notify, stop.clone())?;
+    tokio::spawn(async move {
+        stopped(stop_heard).await;
+        stop.now();
+    });
+    Ok(Some(follower))
+}
+
+/// Waits for the thread of the verdicts.
+async fn settled(verdicts: Option<Follower>) -> Result<()> {
+    let Some(follower) = verdicts else {
+        return Ok(());
+    };
+    let joined = tokio::task::spawn_blocking(|| follower.join()).await;
+    ended("verification", joined)
 }
 
 /// The first node that answers for the store's chain, and the chain's name.
@@ -229,45 +288,6 @@ fn server_options() -> Result<ServerOptions> {
         metrics: Some(Arc::new(move || metrics.render())),
         ..ServerOptions::default()
     })
-}
-
-/// A bar on a terminal, a line every few seconds elsewhere.
-async fn show_progress(mut progress: watch::Receiver<Progress>, until: Option<u32>) {
-    let bar = std::io::stderr().is_terminal().then(|| {
-        let bar = ProgressBar::new(0);
-        if let Ok(style) =
-            ProgressStyle::with_template("{bar:40} block {pos}/{len} {per_sec} eta {eta}")
-        {
-            bar.set_style(style);
-        }
-        bar
-    });
-    let mut told = std::time::Instant::now();
-    let mut first = None;
-    while progress.changed().await.is_ok() {
-        let now = *progress.borrow_and_update();
-        let (Some(committed), Some(finalized)) = (now.committed, now.finalized) else {
-            continue;
-        };
-        let target = until.map_or(finalized, |until| until.min(finalized));
-        if let Some(bar) = &bar {
-            // A resumed index starts in the middle; its speed is that of this run.
-            if first.is_none() {
-                first = Some(committed);
-                bar.set_position(u64::from(committed));
-                bar.reset_eta();
-            }
-            bar.set_length(u64::from(target));
-            bar.set_position(u64::from(committed));
-        } else if told.elapsed() > Duration::from_secs(5) || committed >= target {
-            told = std::time::Instant::now();
-            tracing::info!(block = committed, of = target, "indexed");
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    if let Some(bar) = bar {
-        bar.finish();
-    }
 }
 
 #[cfg(test)]

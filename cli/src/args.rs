@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::networks::Network;
 
@@ -34,6 +34,14 @@ pub(crate) enum Command {
     Preflight(PreflightArgs),
     /// Write a store anew without what its engine left behind, and put it in the place of the old one.
     Compact(CompactArgs),
+    /// Compute every epoch again and compare it with what the chain stored, to the last bit.
+    Verify(VerifyArgs),
+    /// Show how one uid's incentive and dividends of an epoch came about.
+    Explain(ExplainArgs),
+    /// Split what changed a hotkey's incentive or dividends between two epochs into causes that add up.
+    Diff(DiffArgs),
+    /// Compute epochs with and without a patch (other weights, stakes, hyperparameters…).
+    Simulate(SimulateArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
 }
@@ -58,7 +66,7 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) listen: Option<SocketAddr>,
-    /// First block of a new store [default: 0; the finalized head for finney and test].
+    /// First block; what is missing between it and the highest stored block is filled [default of a new store: 0; the finalized head for finney and test].
     #[arg(long, value_name = "BLOCK")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<u32>,
@@ -66,6 +74,22 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "BLOCK")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<u32>,
+    /// Blocks to fill besides, as FIRST..LAST; give it again, or with commas, for more ranges. Without --from a new store holds these, and what the head adds unless --until is given.
+    #[arg(long, value_delimiter = ',', value_name = "FIRST..LAST")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ranges: Vec<String>,
+    /// Cut what is missing into so many ranges, to be filled side by side [default: 1].
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) split: Option<u32>,
+    /// Most ranges filled at once, besides the head [default: 2].
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ranges_at_once: Option<u32>,
+    /// Leave out blocks whose state no node keeps, and go on from the first that it has.
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) allow_partial: bool,
     /// Most blocks fetched in one batch [default: 32].
     #[arg(long, value_name = "N")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,6 +106,15 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "SECONDS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) patience: Option<u64>,
+    /// Compute every epoch again behind the commits and keep the verdicts [default: true].
+    #[arg(long, value_name = "BOOL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) verify: Option<bool>,
+    /// Do not follow blocks that are not final yet (setting heads = false).
+    #[arg(long)]
+    #[serde(rename = "heads", serialize_with = "negated")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) no_heads: bool,
     /// What to log: error, warn, info, debug, or a tracing filter [default: info].
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,6 +131,12 @@ pub(crate) struct Flags {
     #[arg(long)]
     #[serde(skip)]
     pub(crate) print_config: bool,
+}
+
+/// `--no-heads` is the setting `heads = false`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn negated<S: Serializer>(flag: &bool, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bool(!flag)
 }
 
 #[derive(Debug, ClapArgs)]
@@ -202,4 +241,96 @@ pub(crate) struct BenchArgs {
     /// Keep the store in memory instead of on disk.
     #[arg(long, conflicts_with = "data_dir")]
     pub(crate) in_memory: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(group = clap::ArgGroup::new("chain").required(true).args(["recording", "data_dir"]))]
+pub(crate) struct VerifyArgs {
+    /// Folder of a recorded chain: it is indexed into memory first.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recording: Option<PathBuf>,
+    /// Folder of a store, which is only read.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Only this subnet.
+    #[arg(long, value_name = "N")]
+    pub(crate) netuid: Option<u16>,
+    /// Only epochs from this block on.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) from: Option<u32>,
+    /// Only epochs up to this block.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) to: Option<u32>,
+    /// Print JSON: an object a line for every epoch, and a summary in the last line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where the blocks are.
+#[derive(Debug, ClapArgs)]
+#[command(group = clap::ArgGroup::new("blocks").required(true).args(["recording", "data_dir"]))]
+pub(crate) struct BlocksArgs {
+    /// Folder of a recorded chain: it is indexed into memory first.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) recording: Option<PathBuf>,
+    /// Folder of a store, which is only read.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Number of the subnet.
+    #[arg(long, value_name = "N")]
+    pub(crate) netuid: u16,
+    /// Number of the mechanism; most subnets have only 0.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) mechanism: u8,
+    /// Print one object of JSON, as REST answers it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) blocks: BlocksArgs,
+    /// Block in which the epoch ran.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) block: u32,
+    /// Number of the neuron in the subnet.
+    #[arg(long, value_name = "N")]
+    pub(crate) uid: u16,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DiffArgs {
+    #[command(flatten)]
+    pub(crate) blocks: BlocksArgs,
+    /// The hotkey: an address, or 0x and hex digits.
+    #[arg(long, value_name = "HOTKEY")]
+    pub(crate) hotkey: String,
+    /// Block of the first epoch.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) from: u32,
+    /// Block of the second epoch.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) to: u32,
+    /// Of dividends, not of the incentive.
+    #[arg(long)]
+    pub(crate) dividends: bool,
+    /// How many hotkeys of a kind get a term of their own, 0 to 256 [default: 16].
+    #[arg(long, value_name = "N")]
+    pub(crate) detail: Option<u16>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SimulateArgs {
+    #[command(flatten)]
+    pub(crate) blocks: BlocksArgs,
+    /// Block in which the first epoch ran.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) block: u32,
+    /// How many epochs.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) horizon: u32,
+    /// What is different, as JSON: an object like GraphQL's SimulationPatch; without it nothing is.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) patch: Option<PathBuf>,
 }

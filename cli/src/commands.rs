@@ -8,6 +8,8 @@ mod demo;
 mod index;
 mod preflight;
 mod serve;
+mod verify;
+mod whatif;
 
 use anyhow::Result;
 
@@ -29,6 +31,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Check(args) => check::check(&args),
         Command::Preflight(args) => preflight::preflight(&args),
         Command::Compact(args) => compact::compact(&args),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Explain(args) => whatif::explain(&args),
+        Command::Diff(args) => whatif::diff(&args),
+        Command::Simulate(args) => whatif::simulate(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

@@ -25,12 +25,21 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Address to serve on.
     pub(crate) listen: SocketAddr,
-    /// First block of a new store.
+    /// First block that is wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<u32>,
     /// Last block.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<u32>,
+    /// Ranges to fill besides, `FIRST..LAST` each; a list or one text with commas.
+    #[serde(deserialize_with = "ranges")]
+    pub(crate) ranges: Vec<String>,
+    /// Into how many pieces what is missing is cut.
+    pub(crate) split: u32,
+    /// Most ranges filled at once, besides the head.
+    pub(crate) ranges_at_once: u32,
+    /// Leave out blocks whose state no node keeps.
+    pub(crate) allow_partial: bool,
     /// Most blocks fetched in one batch.
     pub(crate) window: u32,
     /// Page cache of the store, MiB.
@@ -41,6 +50,10 @@ pub(crate) struct Config {
     /// it: 120, and forever for `run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) patience: Option<u64>,
+    /// Whether every epoch is computed again behind the commits.
+    pub(crate) verify: bool,
+    /// Whether `run` follows blocks that are not final yet.
+    pub(crate) heads: bool,
     /// Log filter.
     pub(crate) log: String,
     /// Log as JSON lines.
@@ -49,6 +62,8 @@ pub(crate) struct Config {
 
 /// Largest page cache: a TiB, in MiB.
 const MAX_CACHE_MIB: u64 = 1_048_576;
+/// Most pieces, and most ranges at once.
+const MAX_RANGES: u32 = 1_024;
 /// Longest wait for one answer: a day, in seconds.
 const MAX_TIMEOUT: u64 = 86_400;
 
@@ -61,10 +76,16 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             from: None,
             until: None,
+            ranges: Vec::new(),
+            split: 1,
+            ranges_at_once: 2,
+            allow_partial: false,
             window: 32,
             cache_mib: 256,
             timeout: 30,
             patience: None,
+            verify: true,
+            heads: true,
             log: "info".into(),
             log_json: false,
         }
@@ -113,12 +134,39 @@ impl Config {
                 self.timeout
             );
         }
+        for (name, number) in [
+            ("split", self.split),
+            ("ranges_at_once", self.ranges_at_once),
+        ] {
+            if !(1..=MAX_RANGES).contains(&number) {
+                bail!("{name} is {number}, it must be 1 to {MAX_RANGES}");
+            }
+        }
+        self.blocks()?;
         if let (Some(from), Some(until)) = (self.from, self.until)
             && until < from
         {
             bail!("--until {until} is before --from {from}; swap them");
         }
         Ok(())
+    }
+
+    /// The ranges to fill besides, by first and last block.
+    pub(crate) fn blocks(&self) -> Result<Vec<(u32, u32)>> {
+        let range = |text: &String| {
+            let parts = text.split_once("..").map(|(first, last)| {
+                let last = last.strip_prefix('=').unwrap_or(last);
+                (first.trim().parse(), last.trim().parse())
+            });
+            match parts {
+                Some((Ok(first), Ok(last))) if first <= last => Ok((first, last)),
+                Some((Ok(_), Ok(_))) => {
+                    bail!("the range {text} ends before it begins; swap the two")
+                }
+                _ => bail!("{text} is no range of blocks; give FIRST..LAST, as in 0..999"),
+            }
+        };
+        self.ranges.iter().map(range).collect()
     }
 
     /// Page cache of the store, bytes.
@@ -165,13 +213,33 @@ fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error
     }
     Ok(match Given::deserialize(from)? {
         Given::List(list) => list,
-        Given::Text(text) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|url| !url.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        Given::Text(text) => parted(&text),
     })
+}
+
+/// A list of ranges, or one text with commas.
+fn ranges<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "a range FIRST..LAST, several with commas, or a list of ranges"
+    )]
+    enum Given {
+        Text(String),
+        List(Vec<String>),
+    }
+    Ok(match Given::deserialize(from)? {
+        Given::List(list) => list,
+        Given::Text(text) => parted(&text),
+    })
+}
+
+fn parted(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim);
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -214,10 +282,16 @@ mod tests {
             listen: SocketAddr::from(([127, 0, 0, 2], 9000)),
             from: Some(5),
             until: Some(9),
+            ranges: vec!["0..4".into(), "20..=29".into()],
+            split: 5,
+            ranges_at_once: 3,
+            allow_partial: true,
             window: 3,
             cache_mib: 4,
             timeout: 6,
             patience: Some(7),
+            verify: false,
+            heads: false,
             log: "indexer=debug,warn".into(),
             log_json: true,
         };
@@ -228,10 +302,16 @@ mod tests {
             ("LISTEN", "127.0.0.2:9000"),
             ("FROM", "5"),
             ("UNTIL", "9"),
+            ("RANGES", "0..4, 20..=29"),
+            ("SPLIT", "5"),
+            ("RANGES_AT_ONCE", "3"),
+            ("ALLOW_PARTIAL", "true"),
             ("WINDOW", "3"),
             ("CACHE_MIB", "4"),
             ("TIMEOUT", "6"),
             ("PATIENCE", "7"),
+            ("VERIFY", "false"),
+            ("HEADS", "false"),
             ("LOG", "indexer=debug,warn"),
             ("LOG_JSON", "true"),
         ];
@@ -350,6 +430,24 @@ mod tests {
     }
 
     #[test]
+    fn heads_are_followed_unless_told_otherwise() {
+        Jail::expect_with(|jail| {
+            assert!(Config::load(&Flags::default()).unwrap().heads);
+            jail.create_file("y.toml", "heads = false\n")?;
+            let file = |no_heads| Flags {
+                config: Some("y.toml".into()),
+                no_heads,
+                ..Flags::default()
+            };
+            assert!(!Config::load(&file(false)).unwrap().heads);
+            jail.set_env("YUMASCOPE_HEADS", "true");
+            assert!(Config::load(&file(false)).unwrap().heads);
+            assert!(!Config::load(&file(true)).unwrap().heads);
+            Ok(())
+        });
+    }
+
+    #[test]
     fn numbers_out_of_bounds_are_refused() {
         for cache_mib in [0, MAX_CACHE_MIB + 1, 1 << 44, u64::MAX] {
             let config = Config {
@@ -366,6 +464,41 @@ mod tests {
             };
             let error = config.validate().unwrap_err().to_string();
             assert!(error.contains("1 to 86400"), "{error}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_two_numbers() {
+        let of = |text: &str| {
+            let config = Config {
+                ranges: vec![text.into()],
+                ..Config::default()
+            };
+            config.validate().map(|()| config.blocks().unwrap())
+        };
+        assert_eq!(of("5..9").unwrap(), [(5, 9)]);
+        assert_eq!(of("5..=5").unwrap(), [(5, 5)]);
+        for text in [
+            "",
+            "5",
+            "5-9",
+            "..9",
+            "5..",
+            "a..b",
+            "0..4294967296",
+            "-1..4",
+        ] {
+            let error = of(text).unwrap_err().to_string();
+            assert!(error.contains("FIRST..LAST"), "{error}");
+        }
+        assert!(of("9..5").unwrap_err().to_string().contains("swap"));
+        for number in [0, 1_025] {
+            let config = Config {
+                split: number,
+                ..Config::default()
+            };
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains("1 to 1024"), "{error}");
         }
     }
 

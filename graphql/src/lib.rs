@@ -7,6 +7,7 @@
 mod loaders;
 pub mod ports;
 mod reads;
+pub mod rest;
 mod schema;
 mod server;
 

@@ -6,9 +6,12 @@
 use std::sync::Arc;
 
 use async_graphql::Context;
-use chain_metadata::{BlockNumber, H256, MechId, NetUid};
+use chain_metadata::{BlockNumber, H256, MechId, NetUid, Uid};
 
-use crate::ports::{Block, Event, Extrinsic, MatrixRow, Metagraph, ReadError, Status, Subnet};
+use crate::ports::{
+    Block, Event, Extrinsic, MatrixRow, Metagraph, ReadError, RowKey, Status, Subnet, Tenancy,
+    WeightsSet,
+};
 use crate::reads::{Batch, Reads};
 use crate::schema::error::{ApiError, Res};
 
@@ -31,6 +34,8 @@ pub(crate) struct Loaders {
     pub(crate) metagraphs: Batch<MechKey, Option<Arc<Metagraph>>>,
     pub(crate) weights: Batch<MechKey, Rows>,
     pub(crate) bonds: Batch<MechKey, Rows>,
+    pub(crate) tenancy: Batch<(BlockNumber, NetUid, Uid), Option<Arc<Tenancy>>>,
+    pub(crate) weights_set_by: Batch<RowKey, Option<Arc<WeightsSet>>>,
 }
 
 impl Loaders {
@@ -67,6 +72,12 @@ impl Loaders {
                 optional(reader.weights(keys)?)
             }),
             bonds: Batch::new(reads, "bonds", |reader, keys| optional(reader.bonds(keys)?)),
+            tenancy: Batch::new(reads, "tenancy", |reader, keys| {
+                optional(reader.tenancy(keys)?)
+            }),
+            weights_set_by: Batch::new(reads, "weights_set_by", |reader, keys| {
+                optional(reader.weights_set_by(keys)?)
+            }),
         }
     }
 

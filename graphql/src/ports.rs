@@ -7,23 +7,46 @@ use chain_metadata::{AccountId, BlockNumber, H256, MechId, NetUid, SpecVersion, 
 use thiserror::Error;
 
 mod chain;
+mod changes;
 mod commits;
+mod heads;
+mod history;
 mod runtime;
+mod stake;
 mod subnet;
+mod verdicts;
+mod whatif;
 
 pub use chain::*;
+pub use changes::*;
 pub use commits::*;
+pub use heads::*;
+pub use history::*;
 pub use runtime::*;
+pub use stake::*;
 pub use subnet::*;
+pub use verdicts::*;
+pub use whatif::*;
 
 /// Read access to one store, plural first so that many keys cost one call.
 ///
 /// Every method that takes a slice answers with exactly one entry per key, in the order of the
 /// keys. Methods may block on a disk: the window calls them outside its event loop. They must be
 /// consistent with each other for any block at or below [`Status::last`]; history does not change.
-pub trait Reader: Send + Sync + 'static {
+/// Blocks above it, if there are any ([`Heads::best`]), are read in the same way and are not final.
+pub trait Reader: Histories + Changes + WhatIfs + Send + Sync + 'static {
     /// The state of the store and of the road that fills it, read at the moment of the call.
     fn status(&self) -> Result<Status, ReadError>;
+
+    /// Which blocks are stored, which are not, and what is being made again.
+    ///
+    /// Without a word of its own about it, a store has what its status says.
+    fn coverage(&self) -> Result<Coverage, ReadError> {
+        Ok(Coverage {
+            spans: self.status()?.spans,
+            ..Coverage::default()
+        })
+    }
 
     /// Blocks by height; `None` where the store does not hold that height.
     fn blocks(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Block>>, ReadError>;
@@ -83,7 +106,8 @@ pub trait Reader: Send + Sync + 'static {
     /// than `before`, at most `first`. When hardly any passes the filter the list may be shorter,
     /// with `next` set.
     ///
-    /// Errors with [`ReadError::OutOfRange`] when the block is not stored.
+    /// Errors with [`ReadError::OutOfRange`] when the block is not stored, and with
+    /// [`ReadError::Restaging`] where the ledger is being made again.
     fn commits(
         &self,
         at: BlockNumber,
@@ -91,6 +115,61 @@ pub trait Reader: Send + Sync + 'static {
         before: Option<CommitId>,
         first: usize,
     ) -> Result<CommitPage, ReadError>;
+
+    /// Movements of stake at or before block `at`, newest first: those older than `before`, at
+    /// most `first`. When hardly any passes the filter the list may be shorter, with `next` set.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when the block is not stored.
+    fn stake_movements(
+        &self,
+        at: BlockNumber,
+        filter: &StakeFilter,
+        before: Option<StakeMovementId>,
+        first: usize,
+    ) -> Result<StakeMovementPage, ReadError>;
+
+    /// What is staked at the end of a block, ascending by hotkey, coldkey and subnet; with a
+    /// `netuid` only there.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when the block is not stored.
+    fn stake(
+        &self,
+        at: BlockNumber,
+        of: StakeOf,
+        netuid: Option<NetUid>,
+    ) -> Result<Vec<StakeShare>, ReadError>;
+
+    /// The record of an epoch: the stored one, or one computed now; `None` when no epoch ran and no
+    /// slot was due.
+    fn verification(
+        &self,
+        block: BlockNumber,
+        netuid: NetUid,
+        mechanism: MechId,
+    ) -> Result<Option<Verification>, ReadError>;
+
+    /// Computed and stored values of an epoch by uid, computed now; `None` when no epoch ran.
+    fn verification_values(
+        &self,
+        block: BlockNumber,
+        netuid: NetUid,
+        mechanism: MechId,
+    ) -> Result<Option<Vec<ComparedNeuron>>, ReadError>;
+
+    /// Stored records, newest first: those older than `before`, at most `first`.
+    fn verifications(
+        &self,
+        wanted: &VerificationFilter,
+        before: Option<VerificationId>,
+        first: usize,
+    ) -> Result<VerificationPage, ReadError>;
+
+    /// What the stored records of a range of blocks say together.
+    fn verification_summary(
+        &self,
+        netuid: Option<NetUid>,
+        range: (BlockNumber, BlockNumber),
+    ) -> Result<VerificationSummary, ReadError>;
 
     /// Every runtime that executed a stored block, oldest first.
     fn runtimes(&self) -> Result<Vec<Runtime>, ReadError>;
@@ -109,6 +188,25 @@ pub trait Reader: Send + Sync + 'static {
 
     /// A receiver that hears of every block after its commit is durable.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Committed>;
+
+    /// A receiver that hears of unfinalized blocks that come and go, and of every block that
+    /// becomes final.
+    fn subscribe_heads(&self) -> tokio::sync::broadcast::Receiver<HeadNews>;
+
+    /// The same store as it stands now: one branch of unfinalized blocks that does not change,
+    /// whatever is stored or dropped meanwhile. One operation reads from one of these. `None` when
+    /// there is nothing that could change under a reader.
+    ///
+    /// A block of a branch that lost in between may still be read; see [`Reader::confirm`].
+    fn snapshot(&self) -> Result<Option<std::sync::Arc<dyn Reader>>, ReadError> {
+        Ok(None)
+    }
+
+    /// Asked of a snapshot after each read: [`ReadError::Dropped`] when unfinalized blocks were
+    /// read and another branch has been stored since, so that what was read may be of both.
+    fn confirm(&self) -> Result<(), ReadError> {
+        Ok(())
+    }
 }
 
 /// The state of the store and of the road that fills it.
@@ -122,6 +220,8 @@ pub struct Status {
     pub first: Option<BlockNumber>,
     /// Highest stored block; `None` while the store is empty.
     pub last: Option<BlockNumber>,
+    /// First and last block of every run of stored blocks without a hole, ascending.
+    pub spans: Vec<(BlockNumber, BlockNumber)>,
     /// Hash of the highest stored block; `None` while the store is empty.
     pub last_hash: Option<H256>,
     /// `Timestamp.Now` of the highest stored block, in milliseconds since 1970; `None` when the
@@ -138,10 +238,51 @@ pub struct Status {
     pub committed_age_ms: Option<u64>,
     /// Whether a node is being followed; false when only an existing store is served.
     pub following: bool,
+    /// Lowest and highest block whose epochs were verified; `None` before the first.
+    pub verified: Option<(BlockNumber, BlockNumber)>,
     /// Why the road stopped, in one sentence; `None` while it runs or when none was started.
     pub stopped: Option<String>,
     /// Version of the store's format on disk.
     pub format_version: u32,
+    /// What is above the stored blocks.
+    pub heads: Heads,
+}
+
+/// Which blocks are stored, and what is the matter with the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// First and last block of every run of stored blocks without a hole, ascending.
+    pub spans: Vec<(BlockNumber, BlockNumber)>,
+    /// Blocks between the spans, and blocks that no node had, ascending.
+    pub missing: Vec<MissingBlocks>,
+    /// Spans of which the commit ledger is being made again.
+    pub restaging: Vec<Restaging>,
+    /// Blocks of the ranges that are wanted and not stored yet; `None` when nothing is indexed.
+    pub blocks_left: Option<u64>,
+    /// Milliseconds that they will take at the pace of the last minutes; `None` while there is none.
+    pub eta_ms: Option<u64>,
+}
+
+/// Blocks that are not stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingBlocks {
+    /// First of them.
+    pub first: BlockNumber,
+    /// Last of them.
+    pub last: BlockNumber,
+    /// Why they cannot be had; `None` when they were just not read yet.
+    pub reason: Option<String>,
+}
+
+/// Blocks whose commit ledger is being made again, after two spans became one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restaging {
+    /// First of them.
+    pub first: BlockNumber,
+    /// Last of them: the end of the span.
+    pub last: BlockNumber,
+    /// Up to where the ledger is right; below `first` when nothing is done yet.
+    pub done: BlockNumber,
 }
 
 /// A runtime that executed stored blocks.
@@ -184,6 +325,17 @@ pub enum ReadError {
         first: Option<BlockNumber>,
         /// Highest stored block; `None` while the store is empty.
         last: Option<BlockNumber>,
+    },
+    /// The block asked for was not final, and its branch lost while it was read.
+    #[error("block {0} was dropped by a switch to another branch")]
+    Dropped(BlockNumber),
+    /// The commit ledger of this block is being made again.
+    #[error("the commit ledger is being made again above block {done}, block {asked} is not done")]
+    Restaging {
+        /// The height asked for.
+        asked: BlockNumber,
+        /// Up to where the ledger is right.
+        done: BlockNumber,
     },
     /// The store could not be read. The text is for the operator, not for a client.
     #[error("the store could not be read: {0}")]

@@ -17,13 +17,26 @@ use crate::ports::{ReadError, Reader};
 pub(crate) struct Reads {
     reader: Arc<dyn Reader>,
     permits: Arc<Semaphore>,
+    /// The snapshot that these reads share, taken by the first of them.
+    pin: Option<Arc<Pin>>,
 }
+
+type Pin = OnceLock<Result<Option<Arc<dyn Reader>>, ReadError>>;
 
 impl Reads {
     pub(crate) fn new(reader: Arc<dyn Reader>, concurrent: usize) -> Self {
         Self {
             reader,
             permits: Arc::new(Semaphore::new(concurrent.max(1))),
+            pin: None,
+        }
+    }
+
+    /// The same, all from one snapshot: that of the moment of the first read.
+    pub(crate) fn pinned(&self) -> Self {
+        Self {
+            pin: Some(Arc::default()),
+            ..self.clone()
         }
     }
 
@@ -46,10 +59,21 @@ impl Reads {
             .acquire_owned()
             .await
             .map_err(|closed| ReadError::Store(closed.to_string()))?;
-        let reader = self.reader.clone();
+        let (reader, pin) = (self.reader.clone(), self.pin.clone());
         let started = Instant::now();
         let answer = tokio::task::spawn_blocking(move || {
-            let answer = read(&*reader);
+            let answer = match pin
+                .as_ref()
+                .map(|pin| pin.get_or_init(|| reader.snapshot()))
+            {
+                None | Some(Ok(None)) => read(&*reader),
+                Some(Ok(Some(snapshot))) => {
+                    let answer = read(&**snapshot);
+                    // Whatever the answer is: another branch may have come into it.
+                    snapshot.confirm().and(answer)
+                }
+                Some(Err(error)) => Err(error.clone()),
+            };
             drop(permit);
             answer
         })
@@ -68,7 +92,7 @@ impl Reads {
 /// Logs what a client is not told.
 fn report(name: &'static str, error: &ReadError) {
     match error {
-        ReadError::OutOfRange { .. } => {}
+        ReadError::OutOfRange { .. } | ReadError::Restaging { .. } | ReadError::Dropped(_) => {}
         ReadError::Store(_) | ReadError::Decode(_) => {
             tracing::error!(read = name, %error, "a read failed");
         }
@@ -231,7 +255,9 @@ fn read_all<K: Copy + Eq + Hash, V>(
             values.len(),
             keys.len()
         ))),
-        Err(ReadError::Decode(_) | ReadError::OutOfRange { .. }) if keys.len() > 1 => {
+        Err(ReadError::Decode(_) | ReadError::OutOfRange { .. } | ReadError::Dropped(_))
+            if keys.len() > 1 =>
+        {
             let mut answers = Answers::with_capacity(keys.len());
             for key in keys {
                 let mut one = read_all(reader, name, read, vec![key]);

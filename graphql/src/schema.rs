@@ -8,12 +8,16 @@ use crate::reads::Reads;
 
 mod as_of;
 mod block;
+mod changes;
 mod commit;
 mod connection;
 mod cost;
 pub(crate) mod error;
 mod event;
 mod extrinsic;
+mod find;
+mod heads;
+mod history;
 pub(crate) mod limits;
 mod matrix;
 mod measure;
@@ -23,23 +27,29 @@ mod paging;
 mod query;
 mod runtime;
 pub(crate) mod scalars;
+mod series;
 mod shape;
+mod stake;
 mod status;
 mod subnet;
 mod subscription;
+mod tenancy;
+mod verification;
+mod weights_set;
+mod whatif;
 
 pub use limits::Limits;
 pub(crate) use status::lag;
 
-use query::Query;
+use history::Root;
 use subscription::Subscription;
 
 /// The schema as it is executed.
-pub(crate) type Api = Schema<Query, EmptyMutation, Subscription>;
+pub(crate) type Api = Schema<Root, EmptyMutation, Subscription>;
 
 /// Builds the schema over a store.
 pub(crate) fn build(reads: Reads, limits: Arc<Limits>, introspection: bool) -> Api {
-    let mut builder = Schema::build(Query, EmptyMutation, Subscription)
+    let mut builder = Schema::build(Root::default(), EmptyMutation, Subscription)
         .data(limits.clone())
         .data(reads.clone())
         .extension(limits::Guard::new(limits, reads));
@@ -51,7 +61,7 @@ pub(crate) fn build(reads: Reads, limits: Arc<Limits>, introspection: bool) -> A
 
 /// The schema in the schema definition language, as committed in `schema.graphql`.
 pub fn sdl() -> String {
-    Schema::build(Query, EmptyMutation, Subscription)
+    Schema::build(Root::default(), EmptyMutation, Subscription)
         .finish()
         .sdl()
 }

@@ -27,6 +27,7 @@ mod access_log;
 mod health;
 mod pages;
 mod post;
+mod rest;
 mod socket;
 
 /// Renders what `/metrics` shows, in the Prometheus text format.
@@ -187,13 +188,14 @@ fn router(app: App) -> Router {
     }
     // The last layer is the outermost.
     let mut routes = routes
+        .merge(rest::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(app.limits.body_bytes))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             request_time,
         ))
-        .layer(middleware::map_response_with_state(
+        .layer(middleware::from_fn_with_state(
             app.clone(),
             post::explain_refusal,
         ))

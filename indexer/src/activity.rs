@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use chain_metadata::{AccountId, DispatchError, Event, Extrinsic, NestedCall, Value, blake2_256};
+use chain_metadata::{
+    AccountId, Call, DispatchError, Event, Extrinsic, NestedCall, Value, blake2_256,
+};
 
 /// What is looked for. Names are `Pallet.Name`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +110,15 @@ pub fn topics_of_extrinsic(
     }
     topics.extend(accounts.into_iter().map(Topic::ExtrinsicsOf));
     topics
+}
+
+/// Accounts among the arguments of a call, each once.
+pub fn accounts_of_call(call: &Call) -> Vec<AccountId> {
+    let mut accounts = Vec::new();
+    for (_, value) in &call.args {
+        collect(value, &mut accounts);
+    }
+    accounts
 }
 
 /// Accounts as the metadata names them: a hash of 32 bytes is none.

@@ -108,7 +108,10 @@ pub async fn compare<S: ChainSource>(
     source: &S,
     samples: Samples,
 ) -> Result<Compared, AgainstError> {
-    let tip = store.checkpoint()?.ok_or(StoreError::Empty)?;
+    let spans = store.spans();
+    let (Some(lowest), Some(highest)) = (spans.first(), spans.last()) else {
+        return Err(StoreError::Empty.into());
+    };
     let offered = source.genesis().await?;
     if let Some(stored) = store.genesis()?
         && stored != offered
@@ -116,18 +119,22 @@ pub async fn compare<S: ChainSource>(
         return Err(StoreError::Genesis { stored, offered }.into());
     }
     let finalized = source.finalized().await?;
-    if finalized < tip.first {
+    if finalized < lowest.first {
         return Err(AgainstError::Behind {
-            first: tip.first,
+            first: lowest.first,
             finalized,
         });
     }
     let mut done = Compared {
-        first: tip.first,
-        last: tip.last.min(finalized),
+        first: lowest.first,
+        last: highest.last.min(finalized),
         ..Compared::default()
     };
-    let drawn = draw(store, &done, samples)?;
+    let held = spans.iter().filter(|span| span.first <= finalized);
+    let held: Vec<_> = held
+        .map(|span| (span.first, span.last.min(finalized)))
+        .collect();
+    let drawn = draw(store, &held, samples)?;
     let mut seen = vec![false; MANIFEST.len()];
     let blocks: Vec<_> = drawn.into_iter().collect();
     for some in blocks.chunks(BATCH) {
@@ -242,13 +249,13 @@ fn block(
 /// Draws the samples, by block.
 fn draw(
     store: &Store,
-    range: &Compared,
+    held: &[(BlockNumber, BlockNumber)],
     samples: Samples,
 ) -> Result<BTreeMap<BlockNumber, Vec<Sample>>, StoreError> {
     let mut random = StdRng::seed_from_u64(samples.seed);
     let mut drawn: BTreeMap<BlockNumber, Vec<Sample>> = BTreeMap::new();
     let mut numbers: Vec<BlockNumber> = (0..samples.count)
-        .map(|_| random.random_range(range.first..=range.last))
+        .filter_map(|_| any_of(&mut random, held))
         .collect();
     // In order, so that a block is decoded once.
     numbers.sort_unstable();
@@ -285,6 +292,9 @@ fn draw(
             let Some(key) = key(&mut random, at, item, entry, subnets, &known) else {
                 continue;
             };
+            if !is_known(store, at, item, &key)? {
+                continue;
+            }
             let stored = view::bytes(store, at, item, entry, &key)?;
             drawn.entry(number).or_default().push(Sample {
                 line,
@@ -296,6 +306,30 @@ fn draw(
         }
     }
     Ok(drawn)
+}
+
+/// A block of some ranges, each as likely as any other.
+fn any_of(random: &mut StdRng, held: &[(BlockNumber, BlockNumber)]) -> Option<BlockNumber> {
+    let blocks = crate::pipeline::ranges::count(held);
+    let mut place = (blocks > 0).then(|| random.random_range(0..blocks))?;
+    for (first, last) in held {
+        let length = u64::from(last - first) + 1;
+        if place < length {
+            return u32::try_from(u64::from(*first) + place).ok();
+        }
+        place -= length;
+    }
+    None
+}
+
+/// Whether a span knows what is at a key: one that does not begin with block 0
+/// has seen only what it read.
+fn is_known(store: &Store, at: &At, item: &Item, key: &[u8]) -> Result<bool, StoreError> {
+    if item.refresh == Refresh::EveryBlock || store.floor(at.number) == 0 {
+        return Ok(true);
+    }
+    let rest = key.get(32..).unwrap_or_default();
+    Ok(store.state(item.id, rest, at.number)?.is_some())
 }
 
 /// A storage key of an item: one that the store has seen, or one that nobody has.
@@ -325,7 +359,7 @@ fn key(
     let mut account = [0_u8; 32];
     random.fill(&mut account);
     let netuid = match item.scope {
-        Scope::Global | Scope::Account => NetUid(0),
+        Scope::Global | Scope::Account | Scope::Pair => NetUid(0),
         _ => *subnets.get(random.random_range(0..subnets.len().max(1)))?,
     };
     let net = netuid.0.to_le_bytes();
@@ -341,6 +375,9 @@ fn key(
         Scope::SubnetAccount => &[&net, &account],
         Scope::AccountSubnet => &[&account, &net],
         Scope::Account => &[&account],
+        Scope::Pair => &[&account, &account],
+        Scope::PairSubnet => &[&account, &account, &net],
+        Scope::SubnetPair => &[&net, &account, &account],
     };
     Some(entry.key_of_encoded(parts))
 }
@@ -357,10 +394,13 @@ fn of_subnets(at: &At, item: &Item, entry: &StorageEntry, key: &[u8], subnets: &
             .and_then(Value::as_u16)
     };
     let netuid = match item.scope {
-        Scope::Global | Scope::Account => return true,
-        Scope::Subnet | Scope::SubnetUid | Scope::SubnetAccount => number(0).map(NetUid),
+        Scope::Global | Scope::Account | Scope::Pair => return true,
+        Scope::Subnet | Scope::SubnetUid | Scope::SubnetAccount | Scope::SubnetPair => {
+            number(0).map(NetUid)
+        }
         Scope::Mech | Scope::MechUid => number(0).map(|index| split_storage_index(index).0),
         Scope::AccountSubnet => number(1).map(NetUid),
+        Scope::PairSubnet => number(2).map(NetUid),
     };
     netuid.is_some_and(|netuid| subnets.contains(&netuid))
 }

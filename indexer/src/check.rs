@@ -1,12 +1,14 @@
-//! Looks over a whole store: engine, parent hashes, gaps, and a digest of every row.
+//! Looks over a whole store: engine, parent hashes, gaps, what joins left behind,
+//! and a digest of every row.
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest as _};
 use chain_metadata::{BlockNumber, H256};
 
 use crate::store::engine::Range;
-use crate::store::tables::ALL;
-use crate::store::{Store, StoreError};
+use crate::store::read::StateRow;
+use crate::store::tables::{ALL, Table};
+use crate::store::{Checkpoint, Store, StoreError};
 
 /// Why a store did not pass.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +18,7 @@ pub enum CheckError {
     Store(#[from] StoreError),
     /// A block inside the range is not there.
     #[error(
-        "block {0} is missing between the first and the last block: index again from a new --data-dir"
+        "block {0} is missing between the first and the last block of its range: index again from a new --data-dir"
     )]
     Missing(BlockNumber),
     /// A block does not continue the one before.
@@ -28,6 +30,24 @@ pub enum CheckError {
         parent: H256,
         /// Hash of the block before it.
         before: H256,
+    },
+    /// A block that belongs to no span.
+    #[error(
+        "{stored} blocks are stored, the ranges have {told}: index again from a new --data-dir"
+    )]
+    Stray {
+        /// Rows of table block.
+        stored: u64,
+        /// Blocks of all spans.
+        told: u64,
+    },
+    /// A change that is none.
+    #[error(
+        "table state, key 0x{key}: the value is the one before: index again from a new --data-dir"
+    )]
+    Repeated {
+        /// Key in hex.
+        key: String,
     },
     /// A block's rows contradict each other.
     #[error("block {number}: {what}")]
@@ -42,10 +62,14 @@ pub enum CheckError {
 /// What a store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// First block.
+    /// Lowest block.
     pub first: BlockNumber,
-    /// Last block.
+    /// Highest block.
     pub last: BlockNumber,
+    /// First and last block of every span.
+    pub spans: Vec<(BlockNumber, BlockNumber)>,
+    /// Places where spans were joined and that are not cleared up yet.
+    pub unfinished: u64,
     /// Rows and bytes (keys and values) of each table.
     pub tables: Vec<(&'static str, u64, u64)>,
     /// blake2-256 over every key and value of every table, in order: equal for
@@ -55,7 +79,68 @@ pub struct Report {
 
 /// Checks everything; reads the whole store once.
 pub fn check(store: &Store) -> Result<Report, CheckError> {
-    let tip = store.checkpoint()?.ok_or(StoreError::Empty)?;
+    let spans = store.spans();
+    let (Some(lowest), Some(highest)) = (spans.first(), spans.last()) else {
+        return Err(StoreError::Empty.into());
+    };
+    for tip in &spans {
+        span(store, tip)?;
+    }
+    let joints = store.joints();
+    for joint in &joints {
+        if store.span_of(joint.at).is_none_or(|s| s.first == joint.at) {
+            return Err(CheckError::Block {
+                number: joint.at,
+                what: "two ranges were joined here, but it is in none, or its first".into(),
+            });
+        }
+    }
+    let mut hasher = Blake2b::<U32>::new();
+    let mut tables = Vec::new();
+    for table in ALL {
+        let (mut rows, mut bytes) = (0, 0);
+        let mut before: Option<(Vec<u8>, StateRow)> = None;
+        for row in store.engine().scan(Range::prefix(&table.key(&[]))) {
+            let (key, value) = row.map_err(StoreError::from)?;
+            for part in [&key, &value] {
+                let len = u64::try_from(part.len()).unwrap_or(u64::MAX);
+                hasher.update(len.to_le_bytes());
+                hasher.update(part);
+                bytes += len;
+            }
+            rows += 1;
+            if table == Table::State {
+                let prefix = key.get(..key.len().saturating_sub(4)).unwrap_or_default();
+                let prefix = prefix.to_vec();
+                let row = store.state_row(&prefix, (key.clone(), value))?;
+                let again = before.filter(|_| joints.is_empty());
+                if again.is_some_and(|before| repeats(store, &before, (&prefix, &row))) {
+                    let key = hex::encode(key);
+                    return Err(CheckError::Repeated { key });
+                }
+                before = Some((prefix, row));
+            }
+        }
+        if table == Table::Block {
+            let told = spans.iter().map(|s| u64::from(s.last - s.first) + 1).sum();
+            if rows != told {
+                return Err(CheckError::Stray { stored: rows, told });
+            }
+        }
+        tables.push((table.name(), rows, bytes));
+    }
+    Ok(Report {
+        first: lowest.first,
+        last: highest.last,
+        spans: spans.iter().map(|s| (s.first, s.last)).collect(),
+        unfinished: u64::try_from(joints.len()).unwrap_or(u64::MAX),
+        tables,
+        digest: H256(hasher.finalize().into()),
+    })
+}
+
+/// The blocks of one span.
+fn span(store: &Store, tip: &Checkpoint) -> Result<(), CheckError> {
     let mut before: Option<[u8; 32]> = None;
     for number in tip.first..=tip.last {
         let block = store.block(number)?.ok_or(CheckError::Missing(number))?;
@@ -100,28 +185,16 @@ pub fn check(store: &Store) -> Result<Report, CheckError> {
             what: "the checkpoint names another hash".into(),
         });
     }
-    let mut hasher = Blake2b::<U32>::new();
-    let mut tables = Vec::new();
-    for table in ALL {
-        let (mut rows, mut bytes) = (0, 0);
-        for row in store.engine().scan(Range::prefix(&table.key(&[]))) {
-            let (key, value) = row.map_err(StoreError::from)?;
-            for part in [&key, &value] {
-                let len = u64::try_from(part.len()).unwrap_or(u64::MAX);
-                hasher.update(len.to_le_bytes());
-                hasher.update(part);
-                bytes += len;
-            }
-            rows += 1;
-        }
-        tables.push((table.name(), rows, bytes));
-    }
-    Ok(Report {
-        first: tip.first,
-        last: tip.last,
-        tables,
-        digest: H256(hasher.finalize().into()),
-    })
+    Ok(())
+}
+
+/// Whether a row of table state is of the same key and span as the one before it,
+/// and has the same value.
+fn repeats(store: &Store, before: &(Vec<u8>, StateRow), row: (&[u8], &StateRow)) -> bool {
+    let ((key_before, before), (key, row)) = (before, row);
+    key_before == key
+        && before.value == row.value
+        && before.changed_at >= store.floor(row.changed_at)
 }
 
 /// Every row of a store in one number.

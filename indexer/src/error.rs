@@ -48,6 +48,32 @@ pub enum IndexError {
         /// Hash of the stored tip.
         stored: H256,
     },
+    /// Two spans meet in different blocks.
+    #[error(
+        "block {block} of the node has hash {hash}, the stored blocks above begin with {stored}: the node follows another finalized chain; check --url, or index into a new --data-dir"
+    )]
+    Joint {
+        /// Block in which they meet.
+        block: BlockNumber,
+        /// Its hash as the node has it.
+        hash: H256,
+        /// Its hash as it is stored.
+        stored: H256,
+    },
+    /// The nodes have thrown away the state of blocks that are wanted.
+    #[error(
+        "the state of blocks {first} to {last} is not kept by the node ({why}): use an archive node, or give --allow-partial to leave them out and go on from block {next}"
+    )]
+    Pruned {
+        /// First block that is missing.
+        first: BlockNumber,
+        /// Last one.
+        last: BlockNumber,
+        /// The first block that can be read.
+        next: BlockNumber,
+        /// What the node answered.
+        why: String,
+    },
     /// A header does not hash to the hash it was asked by, or has another number.
     #[error(
         "block {block}: the node's answer for {hash} is not that block ({what}); try another --url"

@@ -13,6 +13,8 @@ use std::sync::{Arc, LazyLock};
 
 use chain_metadata::{H256, Metadata, SpecVersion, StorageEntry, skip_type};
 
+use crate::store::rowcodec::RowShape;
+
 pub use fits::{ItemFit, fits, report};
 pub use manifest::MANIFEST;
 
@@ -33,8 +35,32 @@ pub enum Scope {
     SubnetAccount,
     /// By hotkey and netuid.
     AccountSubnet,
-    /// By hotkey.
+    /// By an account: a hotkey or a coldkey.
     Account,
+    /// By two accounts, most by hotkey and coldkey.
+    Pair,
+    /// By hotkey, coldkey and netuid.
+    PairSubnet,
+    /// By netuid, hotkey and coldkey.
+    SubnetPair,
+}
+
+impl Scope {
+    /// Whether any account at all may have a key: which ones there are is told by
+    /// the node alone, where nothing is known yet.
+    pub fn is_open(self) -> bool {
+        match self {
+            Scope::Global | Scope::Subnet | Scope::Mech | Scope::SubnetUid | Scope::MechUid => {
+                false
+            }
+            Scope::SubnetAccount
+            | Scope::AccountSubnet
+            | Scope::Account
+            | Scope::Pair
+            | Scope::PairSubnet
+            | Scope::SubnetPair => true,
+        }
+    }
 }
 
 /// When an item is read again.
@@ -128,6 +154,9 @@ fn key_parts(scope: Scope) -> &'static [usize] {
         Scope::SubnetAccount => &[2, 32],
         Scope::AccountSubnet => &[32, 2],
         Scope::Account => &[32],
+        Scope::Pair => &[32, 32],
+        Scope::PairSubnet => &[32, 32, 2],
+        Scope::SubnetPair => &[2, 32, 32],
     }
 }
 
@@ -215,6 +244,12 @@ impl Layout {
     /// runtime has no such item.
     pub fn entry(&self, position: usize) -> Option<&StorageEntry> {
         self.entries.get(position)?.as_ref()
+    }
+
+    /// How the values of the manifest line at `position` fall apart, for rows of
+    /// [`crate::store::frames`].
+    pub fn shape(&self, position: usize) -> Option<RowShape> {
+        RowShape::of(self.metadata.types(), self.entry(position)?.value)
     }
 
     /// The manifest line and the runtime's entry by name.

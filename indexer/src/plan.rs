@@ -9,6 +9,7 @@
 mod decode;
 mod keys;
 mod reading;
+mod sweep;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use std::sync::Arc;
 use chain_metadata::{BlockNumber, H256, Metadata, SpecVersion};
 
 use crate::IndexError;
-use crate::items::{Layout, report};
-use crate::source::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want};
+use crate::items::{Layout, Refresh, Scope, lines, report};
+use crate::source::{
+    Answers, Bytes, ChainSource, KeyPage, RawBlock, RawRuntime, SourceError, Want,
+};
 use crate::world::World;
 
 pub use decode::Decoded;
@@ -41,6 +44,9 @@ pub struct Prepared {
     pub values: Vec<(Key, Option<Bytes>)>,
     /// What its epochs read, at the end of its parent.
     pub inputs: Vec<(Key, Option<Bytes>)>,
+    /// Maps over accounts were read whole: their values may be older than anything
+    /// that this block did.
+    pub swept: bool,
     /// Netuids whose epoch ran in it, ascending.
     pub epochs: Vec<u16>,
     /// Spec version in `System.LastRuntimeUpgrade` at its end.
@@ -180,6 +186,7 @@ impl<S: ChainSource> Planner<S> {
                 every: None,
                 values: Vec::new(),
                 inputs: Vec::new(),
+                swept: false,
                 epochs: Vec::new(),
                 upgraded_to: said,
             };
@@ -205,7 +212,7 @@ impl<S: ChainSource> Planner<S> {
         waiting: &mut Waiting,
         done: &mut Vec<Prepared>,
     ) -> Result<(), IndexError> {
-        let mut reading = Reading::of(&block, upgraded, &mut self.world);
+        let mut reading = Reading::of(&block, upgraded, self.fresh, &mut self.world);
         if reading.in_one_round(&fetched, &mut self.world)? {
             let missing = reading.keys(&self.world);
             let inputs = reading.inputs(&self.world);
@@ -225,28 +232,57 @@ impl<S: ChainSource> Planner<S> {
             .cloned()
             .zip(fetched.values)
             .collect();
+        // Who lost a uid before the first block is told by what the last epoch gave.
+        let mut former_known = !self.fresh || block.raw.number == 0;
+        // Everything that is wanted is gone through again when something new is known.
+        let mut again = true;
         loop {
             if reading.take_enumerate()
                 && let Some((_, entry)) = block.layout.find("NetworksAdded")
             {
                 let found = self.source.keys(block.raw.hash, &entry.prefix).await?;
                 reading.candidates(&found);
+                again = true;
             }
-            let (mut news, missing) = reading.next(&mut known, &self.world);
-            let asked = !missing.is_empty();
-            if asked {
-                let want = Want {
-                    at: block.raw.hash,
-                    keys: missing.iter().map(|k| k.full.clone()).collect(),
-                };
-                let values = answers(&self.source, std::slice::from_ref(&want)).await?;
+            let (mut news, mut missing) = (Vec::new(), Vec::new());
+            if again {
+                (news, missing) = reading.next(&mut known, &self.world);
+            }
+            let (known_too, found) = reading.found(&mut known);
+            news.extend(known_too);
+            missing.extend(found);
+            let pages = reading.sweep.pages(block.raw.hash, block.raw.parent);
+            if !missing.is_empty() || !pages.is_empty() {
+                let want = wanted(block.raw.hash, &missing);
+                let (values, lists) = pages_too(&self.source, &want, &pages).await?;
                 news.extend(missing.into_iter().zip(values.into_iter().flatten()));
+                reading.sweep.turn(&block.layout, lists);
             }
             let changed = reading.absorb(&news, &mut self.world)?;
-            let quiet = news.is_empty() && !changed && !reading.wants_enumerate();
+            let done = reading.sweep.is_done();
+            let quiet = news.is_empty() && done && !changed && !reading.wants_enumerate();
+            // A map of many pages says nothing that has to be followed up.
+            again = changed || done || !reading.is_whole();
             block.values.extend(news);
-            if quiet {
+            if quiet && former_known {
                 break;
+            }
+            if quiet {
+                former_known = true;
+                again = true;
+                for line in lines(Scope::SubnetAccount, Refresh::Epoch) {
+                    let Some(entry) = block.layout.entry(*line) else {
+                        continue;
+                    };
+                    let found = self.source.keys(block.raw.hash, &entry.prefix).await?;
+                    let types = block.layout.metadata.types();
+                    let told = self.world.remember_former(types, entry, &found);
+                    told.map_err(|e| IndexError::Decode {
+                        block: block.raw.number,
+                        spec: block.layout.spec,
+                        what: e.to_string(),
+                    })?;
+                }
             }
         }
         // Before an upgrade the parent's values have another layout.
@@ -261,6 +297,7 @@ impl<S: ChainSource> Planner<S> {
             .into_iter()
             .zip(values.into_iter().flatten())
             .collect();
+        block.swept = reading.is_whole() || reading.is_recounted();
         reading.finish(&mut block.values, &mut self.world);
         block.epochs = reading.epochs();
         done.push(block);
@@ -340,6 +377,32 @@ async fn answers<S: ChainSource>(
         return Ok(Vec::new());
     }
     let values = source.storage(want).await?;
+    fitting(want, values)
+}
+
+/// Values of storage keys and pages of keys, exactly as many as were asked for.
+async fn pages_too<S: ChainSource>(
+    source: &Arc<S>,
+    want: &[Want],
+    pages: &[KeyPage],
+) -> Result<Answers, IndexError> {
+    if pages.is_empty() {
+        return Ok((answers(source, want).await?, Vec::new()));
+    }
+    let (values, lists) = source.read(want, pages).await?;
+    if lists.len() != pages.len() {
+        return Err(IndexError::Source(SourceError::Recording(
+            "the source gave another number of pages than were asked for".into(),
+        )));
+    }
+    Ok((fitting(want, values)?, lists))
+}
+
+/// The values, if there are as many as were asked for.
+fn fitting(
+    want: &[Want],
+    values: Vec<Vec<Option<Bytes>>>,
+) -> Result<Vec<Vec<Option<Bytes>>>, IndexError> {
     let fits = values.len() == want.len()
         && values
             .iter()

@@ -1,10 +1,13 @@
 //! The port to the chain: raw bytes at a block hash, nothing decoded.
 //!
-//! Two adapters: [`rpc::RpcSource`] asks subtensor nodes, and
+//! Three adapters: [`rpc::RpcSource`] asks subtensor nodes, [`stored::StoreSource`]
+//! reads what is indexed already, and
 //! [`recording::RecordingSource`] plays a recorded chain without a socket.
 
 pub mod recording;
+pub mod remember;
 pub mod rpc;
+pub mod stored;
 
 use std::future::Future;
 
@@ -22,6 +25,20 @@ pub struct Want {
     pub keys: Vec<Bytes>,
 }
 
+/// The next page of the storage keys under a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPage {
+    /// At the end of which block.
+    pub at: H256,
+    /// How the keys begin.
+    pub prefix: Bytes,
+    /// The last key of the page before; `None` for the first page.
+    pub after: Option<Bytes>,
+}
+
+/// Values, a list a [`Want`], and keys, a list a [`KeyPage`].
+pub type Answers = (Vec<Vec<Option<Bytes>>>, Vec<Vec<Bytes>>);
+
 /// A block as the node gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawBlock {
@@ -37,6 +54,17 @@ pub struct RawBlock {
     pub extrinsics: Vec<Bytes>,
     /// Values of the keys wanted with it, in the same order; `None` is "nothing stored".
     pub values: Vec<Option<Bytes>>,
+}
+
+/// The end of a node's best chain: a block that may still lose against another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BestHead {
+    /// Its number, from its header.
+    pub number: BlockNumber,
+    /// Hash of its header.
+    pub hash: H256,
+    /// Hash of the block before.
+    pub parent: H256,
 }
 
 /// A runtime as the node names it, with its metadata.
@@ -181,6 +209,16 @@ pub trait ChainSource: Send + Sync + 'static {
         height: BlockNumber,
     ) -> impl Future<Output = Result<BlockNumber, SourceError>> + Send;
 
+    /// Waits until the best head of the endpoint that is followed is another
+    /// block than `known`. A source whose every block is final never answers.
+    fn best(
+        &self,
+        known: Option<H256>,
+    ) -> impl Future<Output = Result<BestHead, SourceError>> + Send {
+        let _ = known;
+        std::future::pending()
+    }
+
     /// Hashes of blocks that are final: the node that answers knows them to be.
     fn hashes(
         &self,
@@ -206,6 +244,25 @@ pub trait ChainSource: Send + Sync + 'static {
         at: H256,
         prefix: &[u8],
     ) -> impl Future<Output = Result<Vec<Bytes>, SourceError>> + Send;
+
+    /// Values of storage keys, and pages of keys, together where the source can. A
+    /// page may be short; only an empty one is the end.
+    fn read(
+        &self,
+        want: &[Want],
+        pages: &[KeyPage],
+    ) -> impl Future<Output = Result<Answers, SourceError>> + Send {
+        async move {
+            let values = self.storage(want).await?;
+            let mut lists = Vec::with_capacity(pages.len());
+            for page in pages {
+                let mut keys = self.keys(page.at, &page.prefix).await?;
+                keys.retain(|key| page.after.as_ref().is_none_or(|after| key > after));
+                lists.push(keys);
+            }
+            Ok((values, lists))
+        }
+    }
 
     /// The runtime in the *state* of a block: the one that executes its child.
     fn runtime(&self, at: H256) -> impl Future<Output = Result<RawRuntime, SourceError>> + Send;

@@ -8,10 +8,16 @@
 pub mod commits;
 pub mod conformance;
 pub mod engine;
+pub mod frames;
+pub mod history;
 pub mod pulse;
 pub mod read;
 pub mod rowcodec;
+pub mod spans;
+pub mod stakes;
+mod sweep;
 pub mod tables;
+pub mod verdicts;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,8 +27,10 @@ use chain_metadata::{BlockNumber, H256, Metadata, SpecVersion};
 
 pub use engine::{Batch, Engine, EngineError};
 pub use read::{BlockRow, Checkpoint, RuntimeRow};
+pub use spans::{Joint, Missing, Restage};
 
 use crate::items::Layout;
+use engine::overlay::{Layer, Overlay};
 use tables::{FORMAT_VERSION, Table, meta};
 
 /// Why the store refused or failed.
@@ -83,6 +91,13 @@ pub enum StoreError {
 pub struct Store {
     engine: Arc<dyn Engine>,
     layouts: Arc<RwLock<HashMap<SpecVersion, Arc<Layout>>>>,
+    known: Arc<RwLock<Arc<spans::Known>>>,
+    /// What layers in memory add to what is known; `None` where there are none.
+    top: Option<Arc<spans::Above>>,
+    /// Blocks above this one are not final; `None` where all are.
+    final_to: Option<BlockNumber>,
+    /// Runtimes that only layers above the store have.
+    above: Arc<HashMap<SpecVersion, Arc<Layout>>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -113,9 +128,14 @@ impl Store {
                 engine.commit(vec![batch])?;
             }
         }
+        let known = spans::Known::load(&*engine)?;
         Ok(Store {
             engine,
             layouts: Arc::default(),
+            known: Arc::new(RwLock::new(Arc::new(known))),
+            top: None,
+            final_to: None,
+            above: Arc::default(),
         })
     }
 
@@ -141,9 +161,55 @@ impl Store {
         self.engine.as_ref()
     }
 
+    /// This store with layers in memory above block `final_to`, lowest first;
+    /// `layouts` are the runtimes of their blocks. Neither get into this one.
+    /// Spans that are joined in this one are joined in the other as well.
+    ///
+    /// # Errors
+    ///
+    /// When a layer's checkpoint cannot be read.
+    pub fn under(
+        &self,
+        final_to: BlockNumber,
+        layers: Vec<Arc<Layer>>,
+        layouts: &[Arc<Layout>],
+    ) -> Result<Store, StoreError> {
+        let bound = self.layouts.read();
+        let bound = |spec| bound.as_ref().is_ok_and(|bound| bound.contains_key(&spec));
+        let above = layouts.iter().filter(|layout| !bound(layout.spec));
+        let above = above.map(|layout| (layout.spec, layout.clone())).collect();
+        let top = spans::Above::of(&layers)?.map(Arc::new);
+        Ok(Store {
+            engine: Arc::new(Overlay::new(self.engine.clone(), layers)),
+            layouts: self.layouts.clone(),
+            known: self.known.clone(),
+            top,
+            final_to: Some(final_to),
+            above: Arc::new(above),
+        })
+    }
+
+    /// The same store; blocks up to `final_to` are final by now.
+    pub fn final_to(&self, final_to: BlockNumber) -> Store {
+        Store {
+            final_to: Some(final_to),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a block that the store has is final. All are that are on disk.
+    pub fn is_final(&self, number: BlockNumber) -> bool {
+        self.final_to.is_none_or(|last| number <= last)
+    }
+
     /// Commits block batches in order; each is atomic, all are durable on return.
     pub fn commit(&self, batches: Vec<Batch>) -> Result<(), StoreError> {
-        Ok(self.engine.commit(batches)?)
+        let spans = Store::about_spans(&batches);
+        self.engine.commit(batches)?;
+        match self.top {
+            None => self.committed(spans),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Refuses a node of another chain; remembers the genesis of the first one.
@@ -161,6 +227,9 @@ impl Store {
 
     /// The manifest bound to a stored runtime, parsed once and kept.
     pub fn layout(&self, spec: SpecVersion) -> Result<Arc<Layout>, StoreError> {
+        if let Some(found) = self.above.get(&spec) {
+            return Ok(found.clone());
+        }
         if let Some(found) = self.layouts.read().ok().and_then(|m| m.get(&spec).cloned()) {
             return Ok(found);
         }
@@ -180,7 +249,7 @@ impl Store {
         Ok(layout)
     }
 
-    /// Height of the last committed block, if any.
+    /// Height of the highest committed block, if any.
     pub fn last(&self) -> Result<Option<BlockNumber>, StoreError> {
         Ok(self.checkpoint()?.map(|c| c.last))
     }

@@ -7,11 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use chain_metadata::{AccountId, Call, Event, Value};
+use chain_metadata::{AccountId, Call, Event, NestedCall, Value};
 
 use crate::commits::COMMITMENTS;
 use crate::items::PALLET;
 use crate::world::netuid_of;
+
+/// More accounts than that in one call or event are not taken two by two.
+const FEW: usize = 4;
 
 /// What a block may have changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +23,9 @@ pub struct Touched {
     pub everything: bool,
     /// Something happened that may change more than rows of W.
     pub structural: bool,
+    /// The accounts named may have lost or won uids in any subnet. Validators hold
+    /// one in nearly all of them: then most of the state is read.
+    pub far: bool,
     /// Settings of any subnet may have changed without saying which.
     pub settings: bool,
     /// Coldkeys may have changed for any hotkey.
@@ -52,6 +58,16 @@ pub struct Touched {
     pub commitments: BTreeSet<(u16, AccountId)>,
     /// Accounts of which only what they own and are may have changed.
     pub owners: BTreeSet<AccountId>,
+    /// Shares that may have changed: netuid, hotkey, coldkey.
+    pub shares: BTreeSet<(u16, AccountId, AccountId)>,
+    /// Accounts, as hotkey and coldkey, between which something may have changed.
+    pub pairs: BTreeSet<(AccountId, AccountId)>,
+    /// Hotkeys and coldkeys whose stake on root may have changed.
+    pub claims: BTreeSet<(AccountId, AccountId)>,
+    /// Coldkeys any of whose shares may have changed.
+    pub holders: BTreeSet<AccountId>,
+    /// Accounts under which any key may have come or gone.
+    pub moved: BTreeSet<AccountId>,
 }
 
 /// How far a call or event reaches.
@@ -59,8 +75,12 @@ pub struct Touched {
 enum Reach {
     /// Nothing that is kept, but for what every block reads.
     Nothing,
+    /// What the accounts named own and are.
+    Owners,
     /// Stake of the accounts named, in all subnets named.
     Stake,
+    /// Stake of the coldkeys named, with any hotkey in any subnet.
+    Holder,
     /// Parents, children and takes of the accounts named.
     Kin,
     /// Rows of W and `LastUpdate`.
@@ -73,6 +93,8 @@ enum Reach {
     Subnet,
     /// Uids may change hands.
     Members,
+    /// Uids change hands, and all stake with them.
+    Swap,
     /// Coldkeys of hotkeys, owners of subnets.
     Coldkeys,
     /// Anything of the subnets and accounts named.
@@ -93,8 +115,9 @@ fn call_reach(pallet: &str, name: &str) -> Reach {
         _ => return Reach::Anything,
     }
     match name {
-        // A registration says in its events which uid it took.
-        "register" | "burned_register" | "root_register" | "register_limit" => Reach::Nothing,
+        // A registration says in its events which uid it took; a hotkey that is new
+        // is given to the signer.
+        "register" | "burned_register" | "root_register" | "register_limit" => Reach::Owners,
         _ if is_coldkey_swap(name) => Reach::Coldkeys,
         _ if name.contains("mechanism_count") => Reach::Members,
         "add_stake"
@@ -109,13 +132,16 @@ fn call_reach(pallet: &str, name: &str) -> Reach {
         | "unstake_all"
         | "unstake_all_alpha"
         | "recycle_alpha"
-        | "burn_alpha"
-        | "claim_root" => Reach::Stake,
-        "increase_take" | "decrease_take" | "become_delegate" | "set_children"
-        | "set_childkey_take" => Reach::Kin,
-        "set_root_claim_type" | "set_coldkey_auto_stake_hotkey" | "set_identity" | "faucet" => {
-            Reach::Nothing
-        }
+        | "burn_alpha" => Reach::Stake,
+        "claim_root" => Reach::Holder,
+        "increase_take"
+        | "decrease_take"
+        | "become_delegate"
+        | "set_children"
+        | "set_childkey_take"
+        | "set_coldkey_auto_stake_hotkey" => Reach::Kin,
+        "set_root_claim_type" | "set_identity" => Reach::Owners,
+        "faucet" => Reach::Nothing,
         "serve_axon" | "serve_axon_tls" | "serve_prometheus" => Reach::Serving,
         _ if name.contains("weights") && !name.starts_with("sudo_") => Reach::Weights,
         _ if name.starts_with("sudo_set_") => Reach::Subnet,
@@ -128,24 +154,23 @@ fn event_reach(name: &str) -> Reach {
         _ if is_coldkey_swap(name) => Reach::Coldkeys,
         _ if name.contains("MechanismCount") => Reach::Members,
         "StakeAdded" | "StakeRemoved" | "StakeMoved" | "StakeTransferred" | "StakeSwapped"
-        | "AlphaRecycled" | "AlphaBurned" | "RootClaimed" | "AutoStakeAdded" => Reach::Stake,
+        | "AlphaRecycled" | "AlphaBurned" | "AutoStakeAdded" => Reach::Stake,
+        "RootClaimed" | "SubnetLeaseDividendsDistributed" => Reach::Holder,
         "DelegateAdded"
         | "TakeDecreased"
         | "TakeIncreased"
         | "SetChildren"
         | "SetChildrenScheduled"
-        | "ChildKeyTakeSet" => Reach::Kin,
-        "RootClaimTypeSet"
-        | "AutoStakeDestinationSet"
-        | "ChainIdentitySet"
-        | "FirstEmissionBlockNumberSet"
+        | "ChildKeyTakeSet"
+        | "AutoStakeDestinationSet" => Reach::Kin,
+        "RootClaimTypeSet" | "ChainIdentitySet" => Reach::Owners,
+        // The fee is taken from the stake that the call is about, see `Touched::fee`.
+        "FirstEmissionBlockNumberSet"
         | "TransactionFeePaidWithAlpha"
         | "IncentiveAlphaEmittedToMiners" => Reach::Nothing,
         "AxonServed" | "PrometheusServed" => Reach::Serving,
-        "NeuronRegistered"
-        | "BulkNeuronsRegistered"
-        | "HotkeySwapped"
-        | "HotkeySwappedOnSubnet" => Reach::Members,
+        "NeuronRegistered" | "BulkNeuronsRegistered" => Reach::Members,
+        "HotkeySwapped" | "HotkeySwappedOnSubnet" => Reach::Swap,
         _ if is_weights_event(name) => Reach::Weights,
         _ if name.ends_with("Set") => Reach::Subnet,
         _ => Reach::Anything,
@@ -170,7 +195,7 @@ fn is_weights_event(name: &str) -> bool {
 }
 
 /// Every u16 and every account inside a value, in order.
-fn leaves(value: &Value, numbers: &mut Vec<u16>, accounts: &mut BTreeSet<AccountId>) {
+pub(crate) fn leaves(value: &Value, numbers: &mut Vec<u16>, accounts: &mut BTreeSet<AccountId>) {
     if let Some(account) = value.as_account() {
         accounts.insert(account);
         return;
@@ -210,6 +235,15 @@ impl Touched {
                 }
                 return;
             }
+            ("Proxy" | "Registry", _) => {
+                let (mut numbers, mut accounts) = (Vec::new(), BTreeSet::new());
+                for (_, value) in &event.fields {
+                    leaves(value, &mut numbers, &mut accounts);
+                }
+                self.link(&accounts);
+                self.owners.extend(accounts);
+                return;
+            }
             // A call that is run later, or by a precompile, is in no extrinsic,
             // and not every setter tells by an event.
             ("Scheduler", "Dispatched") => {
@@ -234,8 +268,9 @@ impl Touched {
     }
 
     /// Adds what a call (outer or nested) may have changed. Calls that failed or
-    /// were rolled back change nothing and need not be given.
-    pub fn call(&mut self, call: &Call, signer: Option<AccountId>) {
+    /// were rolled back change nothing and need not be given. `actors` are the
+    /// signer and whom the call acts for.
+    pub fn call(&mut self, call: &Call, actors: impl IntoIterator<Item = AccountId>) {
         if &*call.pallet == "System"
             && matches!(&*call.name, "set_storage" | "kill_storage" | "kill_prefix")
         {
@@ -243,8 +278,24 @@ impl Touched {
             return;
         }
         let mut netuids = Vec::new();
-        let mut accounts: BTreeSet<_> = signer.into_iter().collect();
+        let mut accounts: BTreeSet<_> = actors.into_iter().collect();
         let mut others = Vec::new();
+        if matches!(&*call.pallet, "Proxy" | "Registry") {
+            // Not all of them tell by an event; what they run is a call of its own.
+            for (_, value) in &call.args {
+                leaves(value, &mut others, &mut accounts);
+            }
+            if matches!(
+                &*call.name,
+                "remove_proxies" | "kill_pure" | "kill_anonymous"
+            ) {
+                self.structural = true;
+                self.moved.extend(&accounts);
+            }
+            self.link(&accounts);
+            self.owners.extend(accounts);
+            return;
+        }
         for (name, value) in &call.args {
             if name.contains("netuid") {
                 leaves(value, &mut netuids, &mut accounts);
@@ -260,16 +311,77 @@ impl Touched {
         }
     }
 
+    /// Whether a call moves stake of the accounts that it names.
+    pub fn is_about_stake(call: &Call) -> bool {
+        &*call.pallet == PALLET && call_reach(PALLET, &call.name) == Reach::Stake
+    }
+
+    /// Adds what a fee that was paid in alpha may have changed: it is taken from
+    /// the stake that the calls of the extrinsic are about, also where they fail.
+    pub fn fee(&mut self, event: &Event, calls: &[NestedCall]) {
+        let (mut netuids, mut accounts) = (Vec::new(), BTreeSet::new());
+        for (_, value) in &event.fields {
+            leaves(value, &mut netuids, &mut accounts);
+        }
+        let payers = accounts.clone();
+        for nested in calls.iter().filter(|n| &*n.call.pallet == PALLET) {
+            for (name, value) in &nested.call.args {
+                let mut others = Vec::new();
+                let numbers = if name.contains("netuid") {
+                    &mut netuids
+                } else {
+                    &mut others
+                };
+                leaves(value, numbers, &mut accounts);
+            }
+        }
+        let reach = if netuids.is_empty() {
+            Reach::Holder
+        } else {
+            Reach::Stake
+        };
+        let named = if netuids.is_empty() { payers } else { accounts };
+        self.add(reach, &netuids, &[], named);
+    }
+
+    /// Every two of a few accounts; of many, whatever is theirs.
+    fn link(&mut self, accounts: &BTreeSet<AccountId>) -> Vec<(AccountId, AccountId)> {
+        if accounts.len() > FEW {
+            self.structural = true;
+            self.holders.extend(accounts);
+            self.moved.extend(accounts);
+            return Vec::new();
+        }
+        let each = accounts.iter();
+        let pairs: Vec<_> = each
+            .flat_map(|a| accounts.iter().map(move |b| (*a, *b)))
+            .collect();
+        self.pairs.extend(&pairs);
+        pairs
+    }
+
     fn add(&mut self, reach: Reach, netuids: &[u16], uids: &[u16], accounts: BTreeSet<AccountId>) {
         let subnets = netuids.iter().map(|n| netuid_of(*n));
         match reach {
             Reach::Nothing => {}
+            Reach::Owners => self.owners.extend(accounts),
             Reach::Stake => {
+                let pairs = self.link(&accounts);
                 // All the numbers named may be subnets: a move names two.
                 let all = netuids.iter().chain(uids).map(|n| netuid_of(*n));
                 for netuid in all.chain([0]) {
                     self.stakes.extend(accounts.iter().map(|a| (netuid, *a)));
+                    let shares = pairs.iter().map(|(a, b)| (netuid, *a, *b));
+                    self.shares.extend(shares);
                 }
+                if netuids.iter().chain(uids).any(|n| *n == 0) {
+                    self.claims.extend(pairs);
+                }
+                self.owners.extend(accounts);
+            }
+            Reach::Holder => {
+                self.structural = true;
+                self.holders.extend(&accounts);
                 self.owners.extend(accounts);
             }
             Reach::Kin => {
@@ -298,9 +410,25 @@ impl Touched {
             Reach::Coldkeys => {
                 self.structural = true;
                 self.coldkeys = true;
+                self.swapped.extend(&accounts);
+                self.holders.extend(&accounts);
+                self.owners.extend(accounts);
             }
-            Reach::Members | Reach::Anything => {
+            Reach::Members | Reach::Swap | Reach::Anything => {
                 self.structural = true;
+                self.far |= reach != Reach::Members;
+                match reach {
+                    Reach::Swap => {
+                        self.moved.extend(&accounts);
+                        self.owners.extend(&accounts);
+                    }
+                    Reach::Anything => {
+                        self.link(&accounts);
+                        self.holders.extend(&accounts);
+                        self.owners.extend(&accounts);
+                    }
+                    _ => {}
+                }
                 // A hotkey swap names no subnet: its stake is in any of them.
                 if netuids.is_empty() {
                     self.swapped.extend(&accounts);

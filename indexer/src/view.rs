@@ -5,7 +5,15 @@
 //! stored and the metadata's default holds, or a value is stored.
 
 mod bodies;
+pub mod causes;
+pub mod changes;
 pub mod commits;
+pub mod find;
+pub mod series;
+pub mod sets;
+pub mod stake;
+pub mod subnets;
+pub mod tenancy;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -29,6 +37,8 @@ pub struct At {
     pub row: BlockRow,
     /// The manifest bound to its runtime.
     pub layout: Arc<Layout>,
+    /// Whether it is final.
+    pub finalized: bool,
     /// Values that every block reads, once they were needed.
     pulse: OnceLock<Arc<Pulse>>,
 }
@@ -83,6 +93,7 @@ pub fn at(store: &Store, number: BlockNumber) -> Result<Option<At>, StoreError> 
         number,
         row,
         layout,
+        finalized: store.is_final(number),
         pulse: OnceLock::new(),
     }))
 }
@@ -250,7 +261,7 @@ pub fn exists(store: &Store, at: &At, netuid: NetUid) -> Result<bool, StoreError
 }
 
 /// `SubnetworkN` of a subnet that exists.
-fn count(store: &Store, at: &At, netuid: NetUid) -> Result<u16, StoreError> {
+pub(crate) fn count(store: &Store, at: &At, netuid: NetUid) -> Result<u16, StoreError> {
     let value = read(store, at, "SubnetworkN", &[&netuid.0.to_le_bytes()])?;
     Ok(as_kind(at, "SubnetworkN", value, Value::as_u16)?.unwrap_or(0))
 }
@@ -408,18 +419,35 @@ pub fn rows(
     for uid in 0..count(store, at, netuid)? {
         let keys: [&[u8]; 2] = [&index.to_le_bytes(), &uid.to_le_bytes()];
         if let Held::Stored(value, changed_at) = held(store, at, entry, &keys)? {
-            let pair = |pair: &Value| match pair.items() {
-                [to, value] => Some((to.as_u16()?, value.as_u16()?)),
-                _ => None,
-            };
-            let entries = as_kind(at, entry, Some(value), |v| {
-                v.items().iter().map(pair).collect::<Option<Vec<_>>>()
-            })?
-            .unwrap_or_default();
-            rows.push((Uid(uid), changed_at, entries));
+            rows.push((Uid(uid), changed_at, row_entries(at, entry, value)?));
         }
     }
     Ok(Some(rows))
+}
+
+/// Pairs of uid and value in a row of W or B.
+fn row_entries(at: &At, entry: &str, value: Value) -> Result<Vec<(u16, u16)>, StoreError> {
+    let pair = |pair: &Value| match pair.items() {
+        [to, value] => Some((to.as_u16()?, value.as_u16()?)),
+        _ => None,
+    };
+    let entries = as_kind(at, entry, Some(value), |v| {
+        v.items().iter().map(pair).collect::<Option<Vec<_>>>()
+    })?;
+    Ok(entries.unwrap_or_default())
+}
+
+/// The same out of the bytes that are stored.
+fn pairs(at: &At, entry: &str, bytes: &[u8]) -> Result<Vec<(u16, u16)>, StoreError> {
+    let Some((_, found)) = at.layout.find(entry) else {
+        return Err(damaged(at, bytes, format!("the runtime has no {entry}")));
+    };
+    let value = found.decode_value(at.layout.metadata.types(), bytes);
+    row_entries(
+        at,
+        entry,
+        value.map_err(|e| damaged(at, bytes, e.to_string()))?,
+    )
 }
 
 /// Storage index of a mechanism that exists.

@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chain_metadata::{AccountId, MECHANISM_STRIDE, MechId, NetUid, Value, storage_index};
+use chain_metadata::{
+    AccountId, DecodeError, KeyPart, MECHANISM_STRIDE, MechId, NetUid, StorageEntry, Types, Value,
+    storage_index,
+};
 
 use crate::store::{Store, StoreError};
 use crate::view::{self, At};
@@ -26,6 +29,8 @@ pub struct SubnetWorld {
     pub former: BTreeSet<AccountId>,
     /// `SubnetOwnerHotkey`.
     pub owner_hotkey: Option<AccountId>,
+    /// `SubnetOwner`.
+    pub owner: Option<AccountId>,
 }
 
 /// The subnets at the end of one block.
@@ -35,6 +40,8 @@ pub struct World {
     pub subnets: BTreeMap<u16, SubnetWorld>,
     /// `TotalNetworks` when last read.
     pub total_networks: Option<u64>,
+    /// Coldkey of every hotkey of which that is known; an epoch pays it.
+    pub owners: BTreeMap<AccountId, AccountId>,
     /// Hotkeys whose `LoadedEmission` the next block adds to their stake.
     pub loaded: BTreeSet<AccountId>,
 }
@@ -100,6 +107,14 @@ impl World {
         stakers
     }
 
+    /// Remembers the coldkey of a hotkey; tells whether that is new.
+    pub fn set_owner(&mut self, hotkey: AccountId, coldkey: Option<AccountId>) -> bool {
+        match coldkey {
+            Some(coldkey) => self.owners.insert(hotkey, coldkey) != Some(coldkey),
+            None => self.owners.remove(&hotkey).is_some(),
+        }
+    }
+
     /// Remembers who holds a uid; tells whether that is new.
     pub fn set_hotkey(&mut self, netuid: u16, uid: u16, hotkey: Option<AccountId>) -> bool {
         let hotkeys = &mut self.subnet(netuid).hotkeys;
@@ -113,6 +128,29 @@ impl World {
         }
         self.subnet(netuid).former.extend(before);
         true
+    }
+
+    /// Remembers the accounts of some keys that hold no uid in the subnet of the key:
+    /// the last epoch gave them something there.
+    pub fn remember_former(
+        &mut self,
+        types: &Types,
+        entry: &StorageEntry,
+        keys: &[Vec<u8>],
+    ) -> Result<(), DecodeError> {
+        for key in keys {
+            let parts = entry.decode_keys(types, key)?;
+            let values = || parts.iter().filter_map(KeyPart::value);
+            let netuid = values().find_map(Value::as_u16);
+            let account = values().find_map(Value::as_account);
+            if let (Some(netuid), Some(account)) = (netuid, account)
+                && let Some(subnet) = self.subnets.get_mut(&netuid)
+                && !subnet.hotkeys.contains(&Some(account))
+            {
+                subnet.former.insert(account);
+            }
+        }
+        Ok(())
     }
 
     /// The world at the end of a stored block.
@@ -133,6 +171,8 @@ impl World {
             subnet.bonds_reset = reset.and_then(|v| v.as_bool()).unwrap_or(false);
             let owner = view::held(store, at, "SubnetOwnerHotkey", &[&le])?.stored();
             subnet.owner_hotkey = owner.and_then(|v| v.as_account());
+            let owner = view::held(store, at, "SubnetOwner", &[&le])?.stored();
+            subnet.owner = owner.and_then(|v| v.as_account());
             let loaded = view::held(store, at, "LoadedEmission", &[&le])?.stored();
             for uid in 0..world.subnet(netuid).uids {
                 let holder = view::held(store, at, "Keys", &[&le, &uid.to_le_bytes()])?.stored();
@@ -158,6 +198,12 @@ impl World {
                     subnet.former.insert(account);
                 }
             }
+        }
+        let netuids: Vec<u16> = world.subnets.keys().copied().collect();
+        let stakers = netuids.iter().flat_map(|netuid| world.stakers(*netuid));
+        for hotkey in stakers.collect::<BTreeSet<_>>() {
+            let coldkey = view::held(store, at, "Owner", &[&hotkey.0])?.stored();
+            world.set_owner(hotkey, coldkey.and_then(|v| v.as_account()));
         }
         let total = view::held(store, at, "TotalNetworks", &[])?.value();
         world.total_networks = total.and_then(|v| v.as_u64());

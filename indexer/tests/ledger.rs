@@ -199,6 +199,7 @@ impl Chain {
             every: None,
             values: values.collect(),
             inputs: Vec::new(),
+            swept: false,
             epochs: block.epochs,
             upgraded_to: None,
         };

@@ -13,6 +13,7 @@
 //! Operations called `saturating` stop at the ends of the type; `safe_div` gives zero for a zero divisor or a quotient that does not fit.
 //! Tests compare every operation with `substrate-fixed` itself.
 
+mod decimal;
 mod i32f32;
 mod reciprocal;
 mod transcendental;

@@ -156,6 +156,7 @@ fn the_readme_names_the_two_commands_and_only_flags_that_exist() {
         "check",
         "preflight",
         "compact",
+        "verify",
         "bench",
     ]
     .iter()

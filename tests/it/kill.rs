@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indexer::check::check;
 use indexer::store::Store;
+use indexer::verify::follow;
 use replay_node::Options;
 
 use crate::context::{background, connect, index, outcome, recording, text};
@@ -21,6 +22,7 @@ async fn twenty_kills_change_nothing() {
     let end = node.end();
     let whole = Store::in_memory().unwrap();
     index(connect(&node).await, &whole, end).await.unwrap();
+    follow::catch_up(&whole, &follow::Stop::default()).unwrap();
     let whole = check(&whole).unwrap();
 
     let dir = tempfile::tempdir().unwrap();
@@ -48,7 +50,7 @@ async fn twenty_kills_change_nothing() {
         node.reset_counts();
         let mut child = background(&args);
         // At a random request, however fast the machine is: while connecting,
-        // in the first block, in the middle of a window.
+        // in the first block, which is read whole, in the middle of a window.
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);

@@ -9,33 +9,50 @@
 //! | `bytes` | what lies on disk, byte for byte |
 //! | `commits` | the commit ledger: every end, and storage at every block |
 //! | `metagraph` | what is served equals what the runtimes answered |
+//! | `answers` | every field of every answer of the runtimes against the store |
 //! | `road` | resuming, following, calls per block |
 //! | `faults` | nodes that lag, drop, lie |
+//! | `coverage` | several ranges in one store, joined, are the same as one run |
+//! | `heads` | unfinalized blocks, forks, and a node with every fault at once |
 //! | `kill` | SIGKILL at random points |
 //! | `bad_input` | one sentence and a non-zero exit for everything wrong |
 //! | `clients` | unmodified clients against the replay node |
 //! | `served` | the program's HTTP answers |
 //! | `against` | `check --against-node` finds what was altered, and nothing in a good store |
+//! | `changes` | lists of changes against a walk over the recorded state |
 //! | `compact` | a store written anew holds the same rows |
 //! | `runtimes` | the manifest against runtimes, and what differs between two |
+//! | `stake` | movements of stake, and who has what at a block |
 //! | `schema_doc` | `docs/schema.md` names every table, and its bytes are real |
+//! | `verify` | every recorded epoch computed again to the last bit; wrong inputs found |
+//! | `whatif` | explanations, differences, simulations and copying as served and printed |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
 
 mod activity;
 mod against;
+mod answers;
 mod architecture;
 mod bad_input;
 mod bytes;
+mod changes;
 mod clients;
 mod commits;
 mod compact;
 mod context;
+mod coverage;
 mod faults;
+mod heads;
+mod history;
+mod history_served;
 mod kill;
 mod metagraph;
 mod road;
 mod runtimes;
 mod schema_doc;
+mod series;
 mod served;
+mod stake;
 mod state;
+mod verify;
+mod whatif;
 mod words;

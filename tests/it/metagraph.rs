@@ -11,15 +11,15 @@ use crate::context::{RECORDINGS, connect, index, node};
 
 /// `NeuronInfoLite` of every runtime from 103 to 300.
 #[derive(Debug, Decode)]
-struct Lite {
-    hotkey: [u8; 32],
+pub(crate) struct Lite {
+    pub(crate) hotkey: [u8; 32],
     coldkey: [u8; 32],
     uid: Compact<u16>,
     netuid: Compact<u16>,
     active: bool,
     axon: Axon,
     prometheus: Prometheus,
-    _stake: Vec<([u8; 32], Compact<u64>)>,
+    pub(crate) stake: Vec<([u8; 32], Compact<u64>)>,
     rank: Compact<u16>,
     emission: Compact<u64>,
     incentive: Compact<u16>,
@@ -34,15 +34,15 @@ struct Lite {
 
 /// `NeuronInfo`: W and B stand before the pruning score.
 #[derive(Debug, Decode)]
-struct Full {
-    hotkey: [u8; 32],
+pub(crate) struct Full {
+    pub(crate) hotkey: [u8; 32],
     coldkey: [u8; 32],
     uid: Compact<u16>,
     netuid: Compact<u16>,
     active: bool,
     axon: Axon,
     prometheus: Prometheus,
-    _stake: Vec<([u8; 32], Compact<u64>)>,
+    pub(crate) stake: Vec<([u8; 32], Compact<u64>)>,
     rank: Compact<u16>,
     emission: Compact<u64>,
     incentive: Compact<u16>,
@@ -143,7 +143,7 @@ fn pairs(told: &[(Compact<u16>, Compact<u16>)]) -> Vec<(u16, u16)> {
 }
 
 /// Old runtimes wrap the answer into bytes.
-fn unwrapped(recording: &Recording, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn unwrapped(recording: &Recording, bytes: &[u8]) -> Vec<u8> {
     if recording.name == "upgrades" {
         Vec::<u8>::decode(&mut &bytes[..]).unwrap()
     } else {
@@ -151,7 +151,7 @@ fn unwrapped(recording: &Recording, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn all<T: Decode>(bytes: &[u8]) -> Vec<T> {
+pub(crate) fn all<T: Decode>(bytes: &[u8]) -> Vec<T> {
     let mut input = bytes;
     let list = Vec::<T>::decode(&mut input).unwrap();
     assert!(input.is_empty(), "{} bytes left", input.len());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use chain_metadata::Metadata;
 use indexer::items::MANIFEST;
 use indexer::store::engine::Range;
 use indexer::store::tables::ALL;
@@ -47,6 +48,45 @@ fn every_table_and_every_item_is_in_it() {
         number.is_some_and(|n| n.parse::<u16>().is_ok()) && line.matches('|').count() == 6
     });
     assert_eq!(rows.count(), MANIFEST.len(), "an item that is not there");
+}
+
+/// Metadata of every runtime that the tests have.
+fn runtimes() -> Vec<Metadata> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../chain-metadata/fixtures/metadata");
+    let files = std::fs::read_dir(folder).unwrap();
+    files
+        .map(|file| {
+            let packed = std::fs::read(file.unwrap().path()).unwrap();
+            Metadata::from_bytes(&zstd::decode_all(packed.as_slice()).unwrap()).unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_not_kept_is_named_with_a_reason() {
+    let text = document();
+    let section = text.split("### Not kept, and why").nth(1).unwrap();
+    let section = section.split("\n### ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let mut named = BTreeSet::new();
+    for row in rows {
+        let (entries, why) = row.trim_matches('|').split_once(" | ").unwrap();
+        assert!(why.trim().len() > 20, "{row}");
+        for entry in entries.split(", ") {
+            let entry = entry.trim().trim_matches('`').to_owned();
+            assert!(named.insert(entry.clone()), "{entry} stands twice");
+        }
+    }
+    let mut left = BTreeSet::new();
+    for metadata in runtimes() {
+        for pallet in ["SubtensorModule", "Swap", "Commitments", "Proxy"] {
+            let entries = metadata.pallet(pallet).into_iter().flat_map(|p| &p.storage);
+            let names = entries.map(|entry| entry.name.clone());
+            left.extend(names.filter(|name| MANIFEST.iter().all(|item| item.entry != name)));
+        }
+    }
+    assert!(left.len() > 100, "{left:?}");
+    assert_eq!(named, left);
 }
 
 #[tokio::test(flavor = "multi_thread")]

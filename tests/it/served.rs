@@ -12,7 +12,7 @@ use crate::context::program;
 
 /// A running program and the address it serves on.
 pub(crate) struct Served {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) address: String,
 }
 
@@ -79,14 +79,14 @@ fn dechunk(mut body: &str) -> String {
     out
 }
 
-fn query(address: &str, query: &str) -> Value {
+pub(crate) fn query(address: &str, query: &str) -> Value {
     let body = json!({ "query": query }).to_string();
     let (status, body) = http(address, "POST", "/graphql", &body);
     assert_eq!(status, 200, "{body}");
     serde_json::from_str(&body).unwrap()
 }
 
-fn wait_until_ready(address: &str) {
+pub(crate) fn wait_until_ready(address: &str) {
     let started = Instant::now();
     while http(address, "GET", "/ready", "").0 != 200 {
         assert!(started.elapsed() < Duration::from_secs(60), "not ready");
@@ -159,6 +159,7 @@ fn the_demo_answers_what_the_readme_says() {
 mod on_a_signal {
     use indexer::check::check;
     use indexer::store::Store;
+    use indexer::verify::follow;
 
     use super::*;
     use crate::context::{background, connect, index, indexed, node, outcome, text};
@@ -208,9 +209,13 @@ mod on_a_signal {
         index(connect(node).await, &store, node.end())
             .await
             .unwrap();
+        let whole = indexed("mini-300").await;
+        for store in [&store, &whole] {
+            follow::catch_up(store, &follow::Stop::default()).unwrap();
+        }
         assert_eq!(
             check(&store).unwrap(),
-            check(&indexed("mini-300").await).unwrap(),
+            check(&whole).unwrap(),
             "stopped at {stopped_at}"
         );
         stopped_at

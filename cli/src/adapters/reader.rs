@@ -1,53 +1,27 @@
 //! The window's port over the store.
 
+mod changes;
 mod commits;
+mod coverage;
+mod heads;
+mod history;
 mod records;
+mod road;
 mod runtimes;
+mod stake;
+mod verdicts;
+mod whatif;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
-use chain_metadata::{BlockNumber, H256, MechId, NetUid, Phase};
+use chain_metadata::{BlockNumber, H256, MechId, NetUid};
 use graphql::ports::{self, ReadError, Reader};
-use indexer::notify::Notify;
-use indexer::pipeline::Progress;
 use indexer::store::tables::FORMAT_VERSION;
 use indexer::store::{Store, StoreError};
 use indexer::view::{self, At};
 use records::{extrinsic, neuron, stamp, subnet};
-use tokio::sync::{broadcast, watch};
-
-/// Silence after which a source's trouble is told: a request that another node
-/// answers a moment later is none.
-const QUIET: Duration = Duration::from_secs(5);
-
-/// What the source of blocks says is wrong, if anything is.
-type Trouble = Box<dyn Fn() -> Option<String> + Send + Sync>;
-
-/// What is known of the road besides the store.
-#[derive(Debug, Default)]
-struct Road {
-    started: Option<Instant>,
-    finalized: Option<(BlockNumber, Instant)>,
-    committed: Option<Instant>,
-    following: bool,
-    stopped: Option<String>,
-}
-
-impl Road {
-    /// Why nothing is added: the end of the road, or a source in trouble.
-    fn standing(&self, trouble: &Trouble) -> Option<String> {
-        let told = self.finalized.map(|(_, at)| at);
-        let news = [self.started, told, self.committed].into_iter().flatten();
-        let quiet = news.max().is_some_and(|last| last.elapsed() >= QUIET);
-        self.stopped.clone().or_else(|| {
-            let trouble = (self.following && quiet).then(trouble).flatten()?;
-            Some(format!(
-                "nothing new comes from the node, which is asked again: {trouble}"
-            ))
-        })
-    }
-}
+use road::{Road, Trouble, age_ms};
+use tokio::sync::broadcast;
 
 /// Answers the window from a store.
 pub(crate) struct StoreReader {
@@ -56,95 +30,36 @@ pub(crate) struct StoreReader {
     road: Arc<Mutex<Road>>,
     trouble: Trouble,
     committed: broadcast::Sender<ports::Committed>,
+    above: heads::Above,
 }
 
 impl StoreReader {
-    /// Over a store that nobody writes.
-    pub(crate) fn at_rest(store: Store, chain: Option<String>) -> StoreReader {
-        StoreReader {
-            store,
-            chain,
-            road: Arc::default(),
-            trouble: Box::new(|| None),
-            committed: broadcast::channel(1).0,
-        }
-    }
-
-    /// Over a store that the road writes; must be called inside a tokio runtime.
-    /// `trouble` is asked for what is wrong with the source of blocks.
-    pub(crate) fn following(
-        store: Store,
-        chain: Option<String>,
-        notify: &Notify,
-        mut progress: watch::Receiver<Progress>,
-        trouble: impl Fn() -> Option<String> + Send + Sync + 'static,
-    ) -> StoreReader {
-        let road = Arc::new(Mutex::new(Road {
-            started: Some(Instant::now()),
-            following: true,
-            ..Road::default()
-        }));
-        let committed = broadcast::channel(4096).0;
-        let (sender, heard) = (committed.clone(), road.clone());
-        let mut commits = notify.subscribe();
-        tokio::spawn(async move {
-            loop {
-                match commits.recv().await {
-                    Ok(block) => {
-                        if let Ok(mut road) = heard.lock() {
-                            road.committed = Some(Instant::now());
-                        }
-                        let _ = sender.send(ports::Committed {
-                            number: block.number,
-                            hash: block.hash,
-                            epochs: block.epochs,
-                        });
-                    }
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return,
-                }
-            }
-        });
-        let heard = road.clone();
-        tokio::spawn(async move {
-            while progress.changed().await.is_ok() {
-                let finalized = progress.borrow_and_update().finalized;
-                if let (Some(height), Ok(mut road)) = (finalized, heard.lock())
-                    && road.finalized.is_none_or(|(known, _)| known != height)
-                {
-                    road.finalized = Some((height, Instant::now()));
-                }
-            }
-        });
-        StoreReader {
-            store,
-            chain,
-            road,
-            trouble: Box::new(trouble),
-            committed,
-        }
-    }
-
-    /// Remembers why the road ended, for `/ready` and `status`.
-    pub(crate) fn stopped(&self, why: Option<String>) {
-        if let Ok(mut road) = self.road.lock() {
-            road.following = false;
-            road.stopped = why;
-        }
-    }
-
     fn at(&self, number: BlockNumber) -> Result<At, ReadError> {
-        match view::at(&self.store, number).map_err(read_error)? {
+        let found = match self.above.sees(number) {
+            true => view::at(self.over(number), number).map_err(read_error)?,
+            false => None,
+        };
+        match found {
             Some(at) => Ok(at),
             None => {
-                let tip = self.store.checkpoint().map_err(read_error)?;
+                let spans = self.spans()?;
                 Err(ReadError::OutOfRange {
                     asked: number,
-                    first: tip.map(|t| t.first),
-                    last: tip.map(|t| t.last),
+                    first: spans.first().map(|s| s.0),
+                    last: spans.last().map(|s| s.1),
                 })
             }
         }
+    }
+
+    /// The stored ranges, as far as they are final.
+    fn spans(&self) -> Result<Vec<(BlockNumber, BlockNumber)>, ReadError> {
+        let spans = self.store.spans();
+        let mut spans: Vec<_> = spans.iter().map(|s| (s.first, s.last)).collect();
+        if let (Some(tip), Some(highest)) = (self.tip()?, spans.last_mut()) {
+            highest.1 = tip.last;
+        }
+        Ok(spans)
     }
 
     fn matrix(
@@ -155,8 +70,8 @@ impl StoreReader {
         keys.iter()
             .map(|(number, netuid, mechanism)| {
                 let at = self.at(*number)?;
-                let rows =
-                    view::rows(&self.store, &at, entry, *netuid, *mechanism).map_err(read_error)?;
+                let rows = view::rows(self.over(*number), &at, entry, *netuid, *mechanism)
+                    .map_err(read_error)?;
                 Ok(rows.map(|rows| {
                     rows.into_iter()
                         .map(|(uid, changed_at, entries)| ports::MatrixRow {
@@ -172,7 +87,7 @@ impl StoreReader {
 
     fn bodies(&self, at: &At) -> Result<Vec<ports::Extrinsic>, ReadError> {
         let ss58 = at.layout.metadata.ss58_prefix();
-        let bodies = view::extrinsics(&self.store, at).map_err(read_error)?;
+        let bodies = view::extrinsics(self.over(at.number), at).map_err(read_error)?;
         Ok(bodies
             .into_iter()
             .map(|body| extrinsic(at, ss58, body))
@@ -189,28 +104,29 @@ fn read_error(error: StoreError) -> ReadError {
     }
 }
 
-fn age_ms(since: Option<Instant>) -> Option<u64> {
-    let age: Duration = since?.elapsed();
-    u64::try_from(age.as_millis()).ok()
-}
-
 impl Reader for StoreReader {
     fn status(&self) -> Result<ports::Status, ReadError> {
-        let tip = self.store.checkpoint().map_err(read_error)?;
+        if let Some(now) = self.now()? {
+            return now.status();
+        }
+        let tip = self.tip()?;
+        let spans = self.spans()?;
         let genesis = self.store.genesis().map_err(read_error)?;
         let genesis_hash = genesis.ok_or_else(|| read_error(StoreError::Empty))?;
         let last = match tip {
-            Some(tip) => self.store.block(tip.last).map_err(read_error)?,
+            Some(tip) => self.over(tip.last).block(tip.last).map_err(read_error)?,
             None => None,
         };
+        let verified = self.base().looked_at().map_err(read_error)?;
         let road = self.road.lock().map_err(|_| {
             ReadError::Store("the status is locked by a thread that stopped".into())
         })?;
         Ok(ports::Status {
             genesis_hash,
             chain: self.chain.clone(),
-            first: tip.map(|t| t.first),
+            first: spans.first().map(|s| s.0),
             last: tip.map(|t| t.last),
+            spans,
             last_hash: tip.map(|t| H256(t.hash)),
             last_timestamp_ms: last.and_then(|b| b.timestamp_ms),
             last_spec: tip.map(|t| t.spec),
@@ -218,16 +134,35 @@ impl Reader for StoreReader {
             node_finalized_age_ms: age_ms(road.finalized.map(|(_, at)| at)),
             committed_age_ms: age_ms(road.committed),
             following: road.following,
+            verified: verified.map(|seen| (seen.first, seen.last)),
             stopped: road.standing(&self.trouble),
             format_version: FORMAT_VERSION,
+            heads: self.above.status(tip),
         })
+    }
+
+    fn coverage(&self) -> Result<ports::Coverage, ReadError> {
+        let road = self.road.lock().map_err(|_| {
+            ReadError::Store("the status is locked by a thread that stopped".into())
+        })?;
+        let mut coverage = coverage::of(self.base());
+        coverage.blocks_left = road.left;
+        coverage.eta_ms = road
+            .left
+            .and_then(|left| road.pace.left(left))
+            .and_then(|time| u64::try_from(time.as_millis()).ok());
+        Ok(coverage)
     }
 
     fn blocks(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<ports::Block>>, ReadError> {
         numbers
             .iter()
             .map(|number| {
-                let Some(row) = self.store.block(*number).map_err(read_error)? else {
+                let row = match self.above.sees(*number) {
+                    true => self.over(*number).block(*number).map_err(read_error)?,
+                    false => None,
+                };
+                let Some(row) = row else {
                     return Ok(None);
                 };
                 let header = chain_metadata::decode_header(&row.header).ok_or_else(|| {
@@ -244,6 +179,7 @@ impl Reader for StoreReader {
                     extrinsic_count: row.extrinsics,
                     event_count: row.events,
                     digest_logs: header.logs,
+                    finalized: self.above.is_final(*number),
                 }))
             })
             .collect()
@@ -252,7 +188,10 @@ impl Reader for StoreReader {
     fn block_numbers(&self, hashes: &[H256]) -> Result<Vec<Option<BlockNumber>>, ReadError> {
         hashes
             .iter()
-            .map(|hash| self.store.block_number(hash).map_err(read_error))
+            .map(|hash| {
+                let number = self.store.block_number(hash).map_err(read_error)?;
+                Ok(number.filter(|number| self.above.sees(*number)))
+            })
             .collect()
     }
 
@@ -269,6 +208,10 @@ impl Reader for StoreReader {
             .map(|hash| {
                 let mut found = Vec::new();
                 for (number, index) in self.store.extrinsic_places(hash).map_err(read_error)? {
+                    // Unfinalized blocks are read only when they are asked for.
+                    if !self.above.is_final(number) {
+                        continue;
+                    }
                     let bodies = self.bodies(&self.at(number)?)?;
                     found.extend(
                         bodies
@@ -286,31 +229,15 @@ impl Reader for StoreReader {
             .iter()
             .map(|number| {
                 let at = self.at(*number)?;
-                let ss58 = at.layout.metadata.ss58_prefix();
-                let events = view::events(&self.store, &at).map_err(read_error)?;
-                Ok(events
-                    .into_iter()
-                    .map(|event| ports::Event {
-                        block: *number,
-                        index: event.index,
-                        phase: match event.phase {
-                            Phase::ApplyExtrinsic(index) => ports::Phase::ApplyExtrinsic(index),
-                            Phase::Finalization => ports::Phase::Finalization,
-                            Phase::Initialization => ports::Phase::Initialization,
-                        },
-                        fields: chain_metadata::fields_json(&event.fields, ss58),
-                        pallet: event.pallet.to_string(),
-                        name: event.name.to_string(),
-                        spec_version: at.row.spec,
-                    })
-                    .collect())
+                let events = view::events(self.over(*number), &at).map_err(read_error)?;
+                Ok(events.iter().map(|e| history::event(&at, e)).collect())
             })
             .collect()
     }
 
     fn subnets(&self, at: &[BlockNumber]) -> Result<Vec<Vec<NetUid>>, ReadError> {
         at.iter()
-            .map(|number| view::subnets(&self.store, &self.at(*number)?).map_err(read_error))
+            .map(|number| view::subnets(self.over(*number), &self.at(*number)?).map_err(read_error))
             .collect()
     }
 
@@ -321,10 +248,11 @@ impl Reader for StoreReader {
         keys.iter()
             .map(|(number, netuid)| {
                 let at = self.at(*number)?;
-                if !view::exists(&self.store, &at, *netuid).map_err(read_error)? {
+                if !view::exists(self.over(*number), &at, *netuid).map_err(read_error)? {
                     return Ok(None);
                 }
-                let held = view::subnet_items(&self.store, &at, *netuid).map_err(read_error)?;
+                let held =
+                    view::subnet_items(self.over(*number), &at, *netuid).map_err(read_error)?;
                 Ok(Some(subnet(&at, *netuid, held)?))
             })
             .collect()
@@ -337,8 +265,8 @@ impl Reader for StoreReader {
         keys.iter()
             .map(|(number, netuid, mechanism)| {
                 let at = self.at(*number)?;
-                let found =
-                    view::metagraph(&self.store, &at, *netuid, *mechanism).map_err(read_error)?;
+                let found = view::metagraph(self.over(*number), &at, *netuid, *mechanism)
+                    .map_err(read_error)?;
                 let Some(neurons) = found else {
                     return Ok(None);
                 };
@@ -375,9 +303,13 @@ impl Reader for StoreReader {
         first: usize,
     ) -> Result<ports::CommitPage, ReadError> {
         let at = self.at(at)?;
+        if let Some(done) = coverage::restaged_to(&self.store, at.number) {
+            let asked = at.number;
+            return Err(ReadError::Restaging { asked, done });
+        }
         let filter = commits::filter(filter);
         let before = before.map(commits::id);
-        let page = view::commits::page(&self.store, &at, &filter, before, first);
+        let page = view::commits::page(self.over(at.number), &at, &filter, before, first);
         let page = page.map_err(read_error)?;
         let found = page.commits.into_iter();
         Ok(ports::CommitPage {
@@ -386,14 +318,80 @@ impl Reader for StoreReader {
         })
     }
 
+    fn stake_movements(
+        &self,
+        at: BlockNumber,
+        filter: &ports::StakeFilter,
+        before: Option<ports::StakeMovementId>,
+        first: usize,
+    ) -> Result<ports::StakeMovementPage, ReadError> {
+        let at = self.at(at)?;
+        let before = before.map(stake::id);
+        let filter = stake::filter(filter);
+        let page = view::stake::page(self.over(at.number), at.number, &filter, before, first);
+        let page = page.map_err(read_error)?;
+        Ok(ports::StakeMovementPage {
+            movements: page.movements.into_iter().map(stake::movement).collect(),
+            next: page.next.map(stake::name),
+        })
+    }
+
+    fn stake(
+        &self,
+        at: BlockNumber,
+        of: ports::StakeOf,
+        netuid: Option<NetUid>,
+    ) -> Result<Vec<ports::StakeShare>, ReadError> {
+        let at = self.at(at)?;
+        let found = view::stake::shares(self.over(at.number), &at, stake::of(of), netuid);
+        let found = found.map_err(read_error)?;
+        Ok(found.into_iter().map(|s| stake::share(&at, s)).collect())
+    }
+
+    fn verification(
+        &self,
+        block: BlockNumber,
+        netuid: NetUid,
+        mechanism: MechId,
+    ) -> Result<Option<ports::Verification>, ReadError> {
+        verdicts::one(self.base(), (block, netuid, mechanism))
+    }
+
+    fn verification_values(
+        &self,
+        block: BlockNumber,
+        netuid: NetUid,
+        mechanism: MechId,
+    ) -> Result<Option<Vec<ports::ComparedNeuron>>, ReadError> {
+        verdicts::values(self.base(), (block, netuid, mechanism))
+    }
+
+    fn verifications(
+        &self,
+        wanted: &ports::VerificationFilter,
+        before: Option<ports::VerificationId>,
+        first: usize,
+    ) -> Result<ports::VerificationPage, ReadError> {
+        verdicts::page(self.base(), wanted, before, first)
+    }
+
+    fn verification_summary(
+        &self,
+        netuid: Option<NetUid>,
+        range: (BlockNumber, BlockNumber),
+    ) -> Result<ports::VerificationSummary, ReadError> {
+        verdicts::summary(self.base(), netuid, range)
+    }
+
     fn runtimes(&self) -> Result<Vec<ports::Runtime>, ReadError> {
-        let mut rows = self.store.runtimes().map_err(read_error)?;
+        let mut rows = self.base().runtimes().map_err(read_error)?;
         rows.sort_by_key(|(_, row)| row.first_block);
-        let last = self.store.last().map_err(read_error)?;
+        rows.retain(|(_, row)| self.above.is_final(row.first_block));
+        let last = self.tip()?.map(|tip| tip.last);
         let ends: Vec<_> = rows
             .iter()
             .skip(1)
-            .map(|(_, row)| row.first_block.checked_sub(1))
+            .map(|(_, row)| coverage::stored_below(&self.store, row.first_block))
             .chain([last])
             .collect();
         Ok(rows
@@ -411,7 +409,7 @@ impl Reader for StoreReader {
     }
 
     fn manifest(&self, spec: u32) -> Result<Option<Vec<ports::ManifestLine>>, ReadError> {
-        runtimes::manifest(&self.store, spec)
+        runtimes::manifest(self.base(), spec)
     }
 
     fn runtime_diff(
@@ -419,50 +417,22 @@ impl Reader for StoreReader {
         from: u32,
         to: u32,
     ) -> Result<Option<Vec<ports::RuntimeDiffLine>>, ReadError> {
-        runtimes::difference(&self.store, from, to)
+        runtimes::difference(self.base(), from, to)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<ports::Committed> {
         self.committed.subscribe()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trouble_is_told_after_a_silence_and_never_over_the_end() {
-        let trouble: Trouble = Box::new(|| Some("refused".into()));
-        let none: Trouble = Box::new(|| None);
-        let now = Instant::now();
-        let quiet = now.checked_sub(QUIET).unwrap();
-        let road = |committed| Road {
-            started: Some(quiet),
-            committed: Some(committed),
-            following: true,
-            ..Road::default()
-        };
-        assert_eq!(road(now).standing(&trouble), None);
-        assert_eq!(road(quiet).standing(&none), None);
-        let told = road(quiet).standing(&trouble).unwrap();
-        assert!(told.contains("refused"), "{told}");
-        let ended = Road {
-            stopped: Some("bad block 7".into()),
-            ..road(quiet)
-        };
-        assert_eq!(ended.standing(&trouble).as_deref(), Some("bad block 7"));
-        let done = Road {
-            following: false,
-            ..road(quiet)
-        };
-        assert_eq!(done.standing(&trouble), None);
+    fn subscribe_heads(&self) -> broadcast::Receiver<ports::HeadNews> {
+        self.above.subscribe()
     }
 
-    #[test]
-    fn a_store_without_a_chain_has_no_status() {
-        let store = Store::in_memory().unwrap();
-        let error = StoreReader::at_rest(store, None).status().unwrap_err();
-        assert!(error.to_string().contains("the store is empty"), "{error}");
+    fn snapshot(&self) -> Result<Option<Arc<dyn Reader>>, ReadError> {
+        Ok(self.now()?.map(|now| Arc::new(now) as Arc<dyn Reader>))
+    }
+
+    fn confirm(&self) -> Result<(), ReadError> {
+        self.above.confirm().map_err(read_error)?
     }
 }

@@ -145,6 +145,8 @@ fn json(report: &Report, disk: u64) -> serde_json::Value {
     serde_json::json!({
         "first": report.first,
         "last": report.last,
+        "ranges": report.spans,
+        "unfinishedJoins": report.unfinished,
         "digest": report.digest,
         "tables": tables,
         "bytesOnDisk": disk,
@@ -152,11 +154,22 @@ fn json(report: &Report, disk: u64) -> serde_json::Value {
 }
 
 fn text(report: &Report, disk: u64) -> String {
+    let ranges: Vec<String> = report
+        .spans
+        .iter()
+        .map(|(a, b)| format!("{a} to {b}"))
+        .collect();
     let mut out = format!(
-        "blocks  {} to {}\nchecked none is missing, each continues the one before, headers after \
+        "blocks  {}\nchecked none is missing, each continues the one before, headers after \
          block 0 have their hashes, extrinsics and events are there\n",
-        report.first, report.last
+        ranges.join(", ")
     );
+    if report.unfinished > 0 {
+        out.push_str(&format!(
+            "joins   {} are not cleared up yet; the next run does it\n",
+            report.unfinished
+        ));
+    }
     for (name, rows, bytes) in &report.tables {
         out.push_str(&format!(
             "table   {name:<10} {rows:>10} rows {bytes:>14} bytes\n"

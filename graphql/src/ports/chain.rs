@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A finalized block as stored.
+/// A block: stored, or unfinalized and in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     /// Height; 0 is the genesis block.
@@ -26,6 +26,8 @@ pub struct Block {
     pub event_count: u32,
     /// SCALE bytes of each digest log of the header, in order.
     pub digest_logs: Vec<Vec<u8>>,
+    /// Whether the block is finalized; if not, it may still lose against another.
+    pub finalized: bool,
 }
 
 /// An extrinsic with its decoded call and what the block's events say of it.

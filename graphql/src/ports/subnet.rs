@@ -48,7 +48,7 @@ pub struct Subnet {
 /// One storage item of a subnet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// Name of the storage item in pallet `SubtensorModule`.
+    /// Name of the storage item in pallet `SubtensorModule` or `Swap`.
     pub name: String,
     /// Its value; `None` when the runtime has the item but nothing is stored and it has no default.
     pub value: Option<serde_json::Value>,

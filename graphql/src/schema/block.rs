@@ -21,7 +21,7 @@ use crate::ports::Block;
 #[derive(Clone)]
 pub(crate) struct BlockNode(pub(crate) Arc<Block>);
 
-/// A finalized block.
+/// A block, finalized or, when it was asked for, not yet.
 #[Object(name = "Block")]
 impl BlockNode {
     /// Height; 0 is the genesis block.
@@ -32,6 +32,11 @@ impl BlockNode {
     /// Hash of the header.
     async fn hash(&self) -> Hash {
         Hash(self.0.hash)
+    }
+
+    /// Whether the block is finalized; if not, it may still lose against another.
+    async fn finalized(&self) -> bool {
+        self.0.finalized
     }
 
     /// Hash of the block before; all zero for the genesis block.

@@ -227,8 +227,27 @@ pub(crate) struct CommitStateAt {
     state: CommitState,
 }
 
+impl CommitNode {
+    /// The commit with a name, as it stood at the end of a block; `None` when the ledger does not
+    /// have it there.
+    pub(crate) async fn named(ctx: &Context<'_>, id: CommitId, at: u32) -> Res<Option<Self>> {
+        let before = CommitId {
+            block: id.block,
+            index: id.index.saturating_add(1),
+        };
+        let read = loaders(ctx)?.reads.run("commits", move |reader| {
+            reader.commits(at, &CommitFilter::default(), Some(before), 1)
+        });
+        let found = read.await?.commits.into_iter().find(|c| c.id == id);
+        Ok(found.map(|commit| CommitNode {
+            commit: Arc::new(commit),
+            at,
+        }))
+    }
+}
+
 /// A call as shown.
-pub(crate) struct CallLink(CallPlace);
+pub(crate) struct CallLink(pub(crate) CallPlace);
 
 /// A call inside an extrinsic.
 #[Object]

@@ -52,6 +52,46 @@ pub(crate) fn commits(first: i32, child: usize) -> usize {
     times(given(Some(first), 0), child.saturating_add(10), DECODE)
 }
 
+/// A page of movements or rows of stake.
+pub(crate) fn stake(first: i32, child: usize) -> usize {
+    times(given(Some(first), 0), child, DECODE)
+}
+
+/// A page of verification records.
+pub(crate) fn verifications(first: i32, child: usize) -> usize {
+    times(given(Some(first), 0), child, METAGRAPH)
+}
+
+/// An epoch that is computed again, with something for every neuron.
+pub(crate) fn epoch(child: usize) -> usize {
+    times(NEURONS, child, 20 * METAGRAPH)
+}
+
+/// What computing many epochs costs before anything is given out.
+pub(crate) const WHAT_IF: usize = 100 * METAGRAPH;
+
+/// A simulation: so many epochs, each with something for every neuron.
+pub(crate) fn simulation(horizon: u32, child: usize) -> usize {
+    times(usize::try_from(horizon).unwrap_or(CEILING), child, WHAT_IF)
+}
+
+/// A page of a history, each item of which is a few rows.
+pub(crate) fn history(first: i32, child: usize) -> usize {
+    times(given(Some(first), 0), child.saturating_add(2), DECODE)
+}
+
+/// A page of a series, each point of which has so many values.
+pub(crate) fn series(first: i32, fields: usize, child: usize) -> usize {
+    let point = fields.saturating_mul(child.saturating_add(1));
+    times(given(Some(first), 0), point, 10 * DECODE)
+}
+
+/// A page of a search, each item of which may be a block decoded, and the blocks that are decoded
+/// in vain.
+pub(crate) fn search(first: i32, child: usize) -> usize {
+    times(given(Some(first), 0), child.saturating_add(10), 10 * DECODE)
+}
+
 pub(crate) fn decode(child: usize) -> usize {
     times(1, child, DECODE)
 }

@@ -3,7 +3,7 @@
 use async_graphql::{Error, ErrorExtensions, Value};
 use chain_metadata::BlockNumber;
 
-use crate::ports::ReadError;
+use crate::ports::{ReadError, Refused};
 
 /// What resolvers return.
 pub(crate) type Res<T> = Result<T, ApiError>;
@@ -16,6 +16,8 @@ pub(crate) const INTERNAL_TEXT: &str =
 pub(crate) mod code {
     /// A block outside the stored range; `extensions.asked`, `first` and `last` say more.
     pub(crate) const OUT_OF_RANGE: &str = "OUT_OF_RANGE";
+    /// What belongs to this block is being made again; `extensions.done` says up to where it is right.
+    pub(crate) const RESTAGING: &str = "RESTAGING";
     /// A key that a subtree needs does not exist.
     pub(crate) const NOT_FOUND: &str = "NOT_FOUND";
     /// The request is not valid: syntax, types or arguments.
@@ -37,11 +39,20 @@ pub(crate) mod code {
 pub(crate) enum ApiError {
     OutOfRange {
         asked: String,
-        first: Option<BlockNumber>,
-        last: Option<BlockNumber>,
+        ranges: Vec<(BlockNumber, BlockNumber)>,
+    },
+    Restaging {
+        asked: BlockNumber,
+        done: BlockNumber,
     },
     NotFound(String),
     BadInput(String),
+    Limit {
+        limit: &'static str,
+        measured: u64,
+        allowed: u64,
+        text: String,
+    },
     Internal,
 }
 
@@ -58,13 +69,11 @@ impl ApiError {
 
     pub(crate) fn out_of_range(
         asked: impl std::fmt::Display,
-        first: Option<BlockNumber>,
-        last: Option<BlockNumber>,
+        ranges: Vec<(BlockNumber, BlockNumber)>,
     ) -> Self {
         Self::OutOfRange {
             asked: asked.to_string(),
-            first,
-            last,
+            ranges,
         }
     }
 }
@@ -72,9 +81,35 @@ impl ApiError {
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::OutOfRange { asked, first, last } => Self::out_of_range(asked, first, last),
+            ReadError::OutOfRange { asked, first, last } => {
+                Self::out_of_range(asked, first.zip(last).into_iter().collect())
+            }
+            ReadError::Dropped(number) => Self::NotFound(format!(
+                "block {number} was not final, and its branch lost while it was read; ask again"
+            )),
+            ReadError::Restaging { asked, done } => Self::Restaging { asked, done },
             // The read that failed has logged its cause once, for all fields that wait for it.
             ReadError::Store(_) | ReadError::Decode(_) => Self::Internal,
+        }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotFound(text) => Self::NotFound(text),
+            Refused::BadInput(text) => Self::BadInput(text),
+            Refused::Limit {
+                limit,
+                measured,
+                allowed,
+                text,
+            } => Self::Limit {
+                limit,
+                measured,
+                allowed,
+                text,
+            },
         }
     }
 }
@@ -82,13 +117,21 @@ impl From<ReadError> for ApiError {
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::OutOfRange { asked, first, last } => {
-                let text = match (first, last) {
-                    (Some(first), Some(last)) => format!(
-                        "block {asked} is outside the stored range {first}..={last}; \
+            ApiError::OutOfRange { asked, ranges } => {
+                let first = ranges.first().map(|(first, _)| *first);
+                let last = ranges.last().map(|(_, last)| *last);
+                let told: Vec<String> = ranges.iter().map(|(a, b)| format!("{a}..={b}")).collect();
+                let text = match told.as_slice() {
+                    [] => format!("block {asked} cannot be answered: nothing is stored yet"),
+                    [range] => format!(
+                        "block {asked} is outside the stored range {range}; \
                          ask for a block in it (query availableRange)"
                     ),
-                    _ => format!("block {asked} cannot be answered: nothing is stored yet"),
+                    ranges => format!(
+                        "block {asked} is outside the stored ranges {}; \
+                         ask for a block in one of them (query coverage)",
+                        shown(ranges)
+                    ),
                 };
                 Error::new(text).extend_with(|_, extensions| {
                     extensions.set("code", code::OUT_OF_RANGE);
@@ -97,11 +140,44 @@ impl From<ApiError> for Error {
                     extensions.set("last", optional(last));
                 })
             }
+            ApiError::Restaging { asked, done } => {
+                let text = format!(
+                    "the commit ledger is being made again above block {done}, so that block \
+                     {asked} cannot be answered yet; ask for block {done} or below, or later \
+                     (query coverage)"
+                );
+                Error::new(text).extend_with(|_, extensions| {
+                    extensions.set("code", code::RESTAGING);
+                    extensions.set("done", done);
+                })
+            }
             ApiError::NotFound(text) => coded(text, code::NOT_FOUND),
             ApiError::BadInput(text) => coded(text, code::BAD_INPUT),
+            ApiError::Limit {
+                limit,
+                measured,
+                allowed,
+                text,
+            } => {
+                metrics::counter!("graphql_refused_total", "limit" => limit).increment(1);
+                coded(text, code::LIMIT).extend_with(|_, extensions| {
+                    extensions.set("limit", limit);
+                    extensions.set("measured", measured);
+                    extensions.set("allowed", allowed);
+                })
+            }
             ApiError::Internal => coded(INTERNAL_TEXT, code::INTERNAL),
         }
     }
+}
+
+/// Some ranges, not more than a sentence holds.
+fn shown(ranges: &[String]) -> String {
+    let more = match ranges.len().checked_sub(8) {
+        None | Some(0) => String::new(),
+        Some(more) => format!(" and {more} more"),
+    };
+    format!("{}{more}", ranges.get(..8).unwrap_or(ranges).join(", "))
 }
 
 fn coded(text: impl Into<String>, code: &'static str) -> Error {

@@ -26,7 +26,7 @@ pub(crate) enum EventPhase {
     Finalization,
 }
 
-/// An event of a finalized block, decoded with the runtime that executed it.
+/// An event, decoded with the runtime that executed it.
 #[Object(name = "Event")]
 impl EventNode {
     /// Height of its block.

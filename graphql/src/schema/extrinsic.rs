@@ -16,7 +16,7 @@ use crate::ports::{self, Extrinsic, Phase};
 #[derive(Clone)]
 pub(crate) struct ExtrinsicNode(pub(crate) Arc<Extrinsic>);
 
-/// An extrinsic of a finalized block, decoded with the runtime that executed it.
+/// An extrinsic, decoded with the runtime that executed it.
 #[Object(name = "Extrinsic")]
 impl ExtrinsicNode {
     /// Height of its block.

@@ -240,7 +240,7 @@ impl Extension for Guard {
         next: NextExecute<'_>,
     ) -> Response {
         let mut data = Data::default();
-        data.insert(Loaders::new(&self.reads));
+        data.insert(Loaders::new(&self.reads.pinned()));
         let run = next.run_with_data(ctx, operation_name, data);
         match tokio::time::timeout(self.limits.query_timeout(), run).await {
             Ok(mut response) => {

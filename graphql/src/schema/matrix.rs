@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
-use chain_metadata::Uid;
+use chain_metadata::{MechId, NetUid, Uid};
 
 use super::cost;
 use super::error::{ApiError, Res};
 use super::metagraph::page_size;
 use super::scalars::normalized;
 use super::subnet::Stamp;
+use super::weights_set::WeightsSetNode;
 use crate::loaders::{MechKey, loaders};
 use crate::ports::{self, MatrixRow};
 
@@ -22,11 +23,18 @@ pub(crate) enum Which {
 
 /// A matrix as shown: rows shared with other fields, and which of them are wanted.
 pub(crate) struct MatrixNode {
+    which: Which,
     stamp: ports::Stamp,
     key: MechKey,
     rows: Arc<Vec<MatrixRow>>,
     /// Positions of the rows that were asked for, ascending.
     wanted: Vec<usize>,
+}
+
+impl MatrixNode {
+    fn weights_of(&self) -> Option<(NetUid, MechId)> {
+        matches!(self.which, Which::Weights).then_some((self.key.1, self.key.2))
+    }
 }
 
 /// A matrix at a block, whose stamp is that of its subnet.
@@ -68,6 +76,7 @@ pub(crate) async fn of(
         }
     };
     Ok(Some(MatrixNode {
+        which,
         stamp,
         key,
         rows,
@@ -115,7 +124,7 @@ impl MatrixNode {
                 after_uid.is_none_or(|after| uid > Some(Uid(after)))
             })
             .take(size)
-            .map(|index| RowNode::new(self.rows.clone(), *index))
+            .map(|index| RowNode::new(self.rows.clone(), *index, self.weights_of()))
             .collect())
     }
 }
@@ -124,11 +133,21 @@ impl MatrixNode {
 pub(crate) struct RowNode {
     rows: Arc<Vec<MatrixRow>>,
     index: usize,
+    /// Of which subnet and mechanism it is, for a row of W.
+    weights_of: Option<(NetUid, MechId)>,
 }
 
 impl RowNode {
-    pub(crate) fn new(rows: Arc<Vec<MatrixRow>>, index: usize) -> Self {
-        Self { rows, index }
+    pub(crate) fn new(
+        rows: Arc<Vec<MatrixRow>>,
+        index: usize,
+        weights_of: Option<(NetUid, MechId)>,
+    ) -> Self {
+        Self {
+            rows,
+            index,
+            weights_of,
+        }
     }
 
     fn get(&self) -> Res<&MatrixRow> {
@@ -149,6 +168,20 @@ impl RowNode {
     /// Height at which the row last changed; null when it has not changed in the stored range.
     async fn changed_at(&self) -> Res<Option<u32>> {
         Ok(self.get()?.changed_at)
+    }
+
+    /// What set this row of the weight matrix in the block of `changedAt`; null when that is before
+    /// the first stored block, when nothing but a write past the pallet did it, and for bonds, which
+    /// epochs compute.
+    #[graphql(complexity = "cost::row(child_complexity)")]
+    async fn set_by(&self, ctx: &Context<'_>) -> Res<Option<WeightsSetNode>> {
+        let row = self.get()?;
+        let (Some((netuid, mechanism)), Some(block)) = (self.weights_of, row.changed_at) else {
+            return Ok(None);
+        };
+        let key = (block, netuid, mechanism, row.uid);
+        let set = loaders(ctx)?.weights_set_by.load(key).await?;
+        Ok(set.map(WeightsSetNode))
     }
 
     /// How many entries the row holds.
@@ -194,7 +227,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(uid: u16, value: u16) -> Self {
+    pub(crate) fn new(uid: u16, value: u16) -> Self {
         Self {
             uid,
             value,

@@ -10,6 +10,7 @@ use super::error::{ApiError, Res};
 use super::matrix::RowNode;
 use super::scalars::{Account, U32, U64, U128, normalized};
 use super::subnet::Stamp;
+use super::tenancy::TenancyNode;
 use crate::loaders::{Rows, loaders};
 use crate::ports::{self, Metagraph, Neuron};
 
@@ -39,11 +40,13 @@ impl NeuronNode {
         Ok(value(self.get()?).map(normalized))
     }
 
-    fn row(&self, rows: &Rows) -> Res<Option<RowNode>> {
+    fn row(&self, rows: &Rows, weights: bool) -> Res<Option<RowNode>> {
         let uid = self.get()?.uid;
         let Some(rows) = rows else { return Ok(None) };
         let index = rows.binary_search_by_key(&uid, |row| row.uid).ok();
-        Ok(index.map(|index| RowNode::new(rows.clone(), index)))
+        let of = (self.metagraph.netuid, self.metagraph.mechanism);
+        let of = weights.then_some(of);
+        Ok(index.map(|index| RowNode::new(rows.clone(), index, of)))
     }
 }
 
@@ -209,7 +212,7 @@ impl NeuronNode {
         let metagraph = &self.metagraph;
         let key = (metagraph.stamp.block, metagraph.netuid, metagraph.mechanism);
         let rows = loaders(ctx)?.weights.load(key).await?;
-        self.row(&rows)
+        self.row(&rows, true)
     }
 
     /// Its row of the bond matrix B at the same block; null when it has none.
@@ -218,7 +221,19 @@ impl NeuronNode {
         let metagraph = &self.metagraph;
         let key = (metagraph.stamp.block, metagraph.netuid, metagraph.mechanism);
         let rows = loaders(ctx)?.bonds.load(key).await?;
-        self.row(&rows)
+        self.row(&rows, false)
+    }
+
+    /// The time of its hotkey at this uid, of which the block is a part; null only when the store
+    /// does not hold it.
+    #[graphql(complexity = "cost::row(child_complexity)")]
+    async fn tenancy(&self, ctx: &Context<'_>) -> Res<Option<TenancyNode>> {
+        let uid = self.get()?.uid;
+        TenancyNode::at(
+            ctx,
+            (self.metagraph.stamp.block, self.metagraph.netuid, uid),
+        )
+        .await
     }
 }
 

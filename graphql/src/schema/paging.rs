@@ -23,15 +23,52 @@ pub(crate) enum Kind {
     Extrinsic,
     Event,
     Commit,
+    StakeMovement,
+    Stake,
+    Verification,
+    Tenancy,
+    Version,
+    Point,
+    Change,
+    Epoch,
+    StateChange,
+    SubnetEvent,
 }
 
 impl Kind {
+    const ALL: [Self; 14] = [
+        Self::Block,
+        Self::Extrinsic,
+        Self::Event,
+        Self::Commit,
+        Self::StakeMovement,
+        Self::Stake,
+        Self::Verification,
+        Self::Tenancy,
+        Self::Version,
+        Self::Point,
+        Self::Change,
+        Self::Epoch,
+        Self::StateChange,
+        Self::SubnetEvent,
+    ];
+
     fn tag(self) -> u8 {
         match self {
             Self::Block => b'b',
             Self::Extrinsic => b'x',
             Self::Event => b'e',
             Self::Commit => b'c',
+            Self::StakeMovement => b's',
+            Self::Stake => b'k',
+            Self::Verification => b'v',
+            Self::Tenancy => b't',
+            Self::Version => b'w',
+            Self::Point => b'y',
+            Self::Change => b'h',
+            Self::Epoch => b'p',
+            Self::StateChange => b'z',
+            Self::SubnetEvent => b'n',
         }
     }
 }
@@ -49,7 +86,7 @@ impl Cursor {
         let mut bytes = [0; 9];
         hex::decode_to_slice(text, &mut bytes).map_err(|error| error.to_string())?;
         let [tag, b0, b1, b2, b3, i0, i1, i2, i3] = bytes;
-        let kind = [Kind::Block, Kind::Extrinsic, Kind::Event, Kind::Commit]
+        let kind = Kind::ALL
             .into_iter()
             .find(|kind| kind.tag() == tag)
             .ok_or("unknown kind")?;
@@ -177,35 +214,24 @@ pub(crate) fn page_in_block<T>(
     })
 }
 
-/// The heights of one page of the stored range.
+/// The heights of one page of the stored ranges, which are in order.
 pub(crate) fn page_of_heights(
-    range: Option<(BlockNumber, BlockNumber)>,
+    spans: &[(BlockNumber, BlockNumber)],
     newest_first: bool,
     args: &PageArgs,
 ) -> Res<Page<BlockNumber>> {
     let cut = args.cut(DEFAULT_BLOCKS, MAX_BLOCKS)?;
     let (after, before) = args.cursors(Kind::Block)?;
-    let Some((first, last)) = range else {
-        return Ok(Page {
-            items: Vec::new(),
-            has_previous: false,
-            has_next: false,
-            total: 0,
-        });
-    };
-    // Work on ascending, half-open heights in 64 bits, so that no bound needs a special case.
+    // Work on places among the stored heights, ascending and half-open in 64 bits, so that neither
+    // a hole nor a bound needs a special case.
     let (lower, upper) = if newest_first {
         (before, after)
     } else {
         (after, before)
     };
-    let (first, stop) = (u64::from(first), u64::from(last) + 1);
-    let low = lower
-        .map_or(first, |cursor| u64::from(cursor.block) + 1)
-        .max(first);
-    let high = upper
-        .map_or(stop, |cursor| u64::from(cursor.block))
-        .min(stop);
+    let (first, stop) = (0, place(spans, u64::MAX));
+    let low = lower.map_or(first, |cursor| place(spans, u64::from(cursor.block) + 1));
+    let high = upper.map_or(stop, |cursor| place(spans, u64::from(cursor.block)));
     let high = high.max(low);
     let (from_low_end, size) = match cut {
         Cut::Front(size) => (!newest_first, size),
@@ -218,7 +244,7 @@ pub(crate) fn page_of_heights(
         (low.max(high.saturating_sub(size)), high)
     };
     let mut items: Vec<BlockNumber> = (low..high)
-        .filter_map(|number| BlockNumber::try_from(number).ok())
+        .filter_map(|place| height(spans, place))
         .collect();
     let (below, above) = (low > first, high < stop);
     if newest_first {
@@ -235,6 +261,28 @@ pub(crate) fn page_of_heights(
         has_next,
         total: u32::try_from(stop.saturating_sub(first)).unwrap_or(u32::MAX),
     })
+}
+
+/// How many stored heights lie below one.
+fn place(spans: &[(BlockNumber, BlockNumber)], below: u64) -> u64 {
+    let lengths = spans.iter().map(|(first, last)| {
+        let end = (u64::from(*last) + 1).min(below);
+        end.saturating_sub(u64::from(*first))
+    });
+    lengths.sum()
+}
+
+/// The stored height at a place.
+fn height(spans: &[(BlockNumber, BlockNumber)], place: u64) -> Option<BlockNumber> {
+    let mut place = place;
+    for (first, last) in spans {
+        let length = u64::from(*last).saturating_sub(u64::from(*first)) + 1;
+        if place < length {
+            return BlockNumber::try_from(u64::from(*first) + place).ok();
+        }
+        place -= length;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -254,7 +302,7 @@ mod tests {
 
     #[test]
     fn cursors_round_trip_and_refuse_rubbish() {
-        for kind in [Kind::Block, Kind::Extrinsic, Kind::Event] {
+        for kind in Kind::ALL {
             let cursor = Cursor {
                 kind,
                 block: u32::MAX,
@@ -277,7 +325,7 @@ mod tests {
                     after: after.clone(),
                     ..PageArgs::default()
                 };
-                let page = page_of_heights(Some((10, 20)), newest_first, &args).unwrap();
+                let page = page_of_heights(&[(10, 20)], newest_first, &args).unwrap();
                 assert_eq!(page.has_previous, !seen.is_empty());
                 seen.extend(&page.items);
                 after = cursor(*seen.last().unwrap());
@@ -299,7 +347,7 @@ mod tests {
             last: Some(2),
             ..PageArgs::default()
         };
-        let page = page_of_heights(Some((0, 9)), true, &args).unwrap();
+        let page = page_of_heights(&[(0, 9)], true, &args).unwrap();
         assert_eq!(
             (page.items, page.has_previous, page.has_next),
             (vec![1, 0], true, false)
@@ -309,7 +357,7 @@ mod tests {
             before: cursor(5),
             ..PageArgs::default()
         };
-        let page = page_of_heights(Some((0, 9)), true, &args).unwrap();
+        let page = page_of_heights(&[(0, 9)], true, &args).unwrap();
         assert_eq!(page.items, [7, 6]);
     }
 
@@ -321,9 +369,9 @@ mod tests {
             ..PageArgs::default()
         };
         for newest_first in [true, false] {
-            page_of_heights(Some((0, u32::MAX)), newest_first, &args).unwrap();
+            page_of_heights(&[(0, u32::MAX)], newest_first, &args).unwrap();
         }
-        let page = page_of_heights(None, true, &PageArgs::default()).unwrap();
+        let page = page_of_heights(&[], true, &PageArgs::default()).unwrap();
         assert!(page.items.is_empty());
     }
 
@@ -362,6 +410,46 @@ mod tests {
             ..PageArgs::default()
         };
         assert!(page_in_block(items.clone(), |item| *item, 5, Kind::Event, &args).is_err());
+    }
+
+    #[test]
+    fn pages_step_over_holes() {
+        let spans = [(3, 5), (9, 9), (20, 22)];
+        for newest_first in [true, false] {
+            let (mut seen, mut after) = (Vec::<u32>::new(), None);
+            loop {
+                let args = PageArgs {
+                    first: Some(2),
+                    after: after.clone(),
+                    ..PageArgs::default()
+                };
+                let page = page_of_heights(&spans, newest_first, &args).unwrap();
+                assert_eq!(page.total, 7);
+                after = page.items.last().and_then(|block| cursor(*block));
+                seen.extend(&page.items);
+                if !page.has_next {
+                    break;
+                }
+            }
+            if newest_first {
+                seen.reverse();
+            }
+            assert_eq!(seen, [3, 4, 5, 9, 20, 21, 22]);
+        }
+        // A cursor whose block is not stored still has its place.
+        let args = PageArgs {
+            first: Some(9),
+            after: cursor(12),
+            ..PageArgs::default()
+        };
+        assert_eq!(
+            page_of_heights(&spans, false, &args).unwrap().items,
+            [20, 21, 22]
+        );
+        assert_eq!(
+            page_of_heights(&spans, true, &args).unwrap().items,
+            [9, 5, 4, 3]
+        );
     }
 
     #[test]

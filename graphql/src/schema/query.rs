@@ -21,12 +21,17 @@ use super::neuron::NeuronNode;
 use super::paging::{Cursor, Kind, Page, PageArgs, page_of_heights};
 use super::runtime::{self, Runtime, RuntimeDifference};
 use super::scalars::{Account, Hash};
-use super::status::{AvailableRange, Status};
+use super::stake::{
+    self, DEFAULT_MOVEMENTS, DEFAULT_SHARES, StakeConnection, StakeMovementConnection,
+    StakeMovementKind,
+};
+use super::status::{AvailableRange, Coverage, Status};
 use super::subnet::SubnetNode;
 use crate::loaders::loaders;
 use crate::ports;
 
-/// The root of all queries.
+/// Entry points about one block, and lists of blocks and commits.
+#[derive(Default)]
 pub(crate) struct Query;
 
 /// The order of a list of blocks.
@@ -38,10 +43,7 @@ pub(crate) enum BlockOrder {
     OldestFirst,
 }
 
-/// Read access to everything that is stored. Null never stands for 0: it means that a value is not
-/// known or does not exist at that block. Block heights, netuids and uids are plain integers;
-/// integers that may pass 2^53 are decimal strings.
-#[Object]
+#[Object(name = "BlockQuery")]
 impl Query {
     /// The state of the store and of the road that fills it, at the moment of asking.
     async fn status(&self, ctx: &Context<'_>) -> Res<Status> {
@@ -49,10 +51,22 @@ impl Query {
         Ok(Status::from(&*status))
     }
 
-    /// The blocks that can be asked about; null while nothing is stored.
+    /// The newest blocks that can be asked about, without a hole up to the highest stored one, and
+    /// the best block above them; null while nothing is stored.
     async fn available_range(&self, ctx: &Context<'_>) -> Res<Option<AvailableRange>> {
         let status = loaders(ctx)?.status.load(()).await?;
         Ok(AvailableRange::of(&status))
+    }
+
+    /// Which blocks are stored, and what is the matter with the others. Null only together with an
+    /// error.
+    #[graphql(complexity = "20 + 20 * child_complexity")]
+    async fn coverage(&self, ctx: &Context<'_>) -> Res<Option<Coverage>> {
+        let coverage = loaders(ctx)?
+            .reads
+            .run("coverage", |reader| reader.coverage())
+            .await?;
+        Ok(Some(Coverage::from(coverage)))
     }
 
     /// The limits that hold for every request.
@@ -84,8 +98,9 @@ impl Query {
         runtime::difference(ctx, from, to).await
     }
 
-    /// One block. A height outside the stored range is an error (OUT_OF_RANGE); an unknown hash
-    /// gives null. Without an argument the highest stored block.
+    /// One block. A height outside the stored ranges and above the best block is an error
+    /// (OUT_OF_RANGE); an unknown hash, one of a branch that lost among them, gives null. Without an
+    /// argument the highest stored block.
     async fn block(
         &self,
         ctx: &Context<'_>,
@@ -132,8 +147,7 @@ impl Query {
             before,
         };
         let status = loaders.status.load(()).await?;
-        let range = status.first.zip(status.last);
-        let page = page_of_heights(range, order == BlockOrder::NewestFirst, &args)?;
+        let page = page_of_heights(&status.spans, order == BlockOrder::NewestFirst, &args)?;
         let blocks = loaders.blocks.load_many(&page.items).await?;
         let mut items = Vec::with_capacity(blocks.len());
         for (number, block) in page.items.into_iter().zip(blocks) {
@@ -318,6 +332,64 @@ impl Query {
             state,
         };
         commit::page(ctx, wanted, as_of, first, after)
+            .await
+            .map(Some)
+    }
+
+    /// The ledger of stake up to a block: an entry for every event that tells of stake added,
+    /// removed, moved, transferred, swapped, claimed, burned or taken as a fee; newest first. Null
+    /// only together with an error.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the arguments of a field"
+    )]
+    #[graphql(complexity = "cost::stake(first, child_complexity)")]
+    async fn stake_movements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those from or to this hotkey.")] hotkey: Option<Account>,
+        #[graphql(desc = "Only those from or to this coldkey.")] coldkey: Option<Account>,
+        #[graphql(desc = "Only those from or to this subnet.")] netuid: Option<u16>,
+        #[graphql(desc = "Only those of this kind.")] kind: Option<StakeMovementKind>,
+        #[graphql(desc = "Only those up to this block; without it the highest stored one.")]
+        as_of: Option<AsOf>,
+        #[graphql(
+            desc = "Size of the page, 0 to 100.",
+            default_with = "DEFAULT_MOVEMENTS"
+        )]
+        first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Res<Option<StakeMovementConnection>> {
+        let filter = ports::StakeFilter {
+            hotkey: hotkey.map(|account| account.0),
+            coldkey: coldkey.map(|account| account.0),
+            netuid: netuid.map(NetUid),
+            kind: kind.map(Into::into),
+        };
+        stake::movements(ctx, filter, as_of, first, after)
+            .await
+            .map(Some)
+    }
+
+    /// What is staked at a block, as the chain stores it: a row for each hotkey, coldkey and
+    /// subnet. Give a hotkey, a coldkey or both. Null only together with an error.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the arguments of a field"
+    )]
+    #[graphql(complexity = "cost::stake(first, child_complexity)")]
+    async fn stake(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only stake on this hotkey.")] hotkey: Option<Account>,
+        #[graphql(desc = "Only stake of this coldkey.")] coldkey: Option<Account>,
+        #[graphql(desc = "Only stake in this subnet.")] netuid: Option<u16>,
+        #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
+        #[graphql(desc = "Size of the page, 0 to 1000.", default_with = "DEFAULT_SHARES")]
+        first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Res<Option<StakeConnection>> {
+        stake::page(ctx, (hotkey, coldkey), netuid, as_of, first, after)
             .await
             .map(Some)
     }

@@ -56,6 +56,38 @@ impl ScalarType for U32 {
     }
 }
 
+/// A 64 bit signed integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct I64(pub(crate) i64);
+
+/// A signed integer of 64 bits, exact: given out as a decimal string.
+#[Scalar(name = "I64")]
+impl ScalarType for I64 {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        parsed(value, "a decimal integer as a string").map(Self)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A 128 bit signed integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct I128(pub(crate) i128);
+
+/// A signed integer of 128 bits, exact: given out as a decimal string.
+#[Scalar(name = "I128")]
+impl ScalarType for I128 {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        parsed(value, "a decimal integer as a string").map(Self)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
 /// A 32 byte hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hash(pub(crate) H256);

@@ -190,7 +190,7 @@ impl SubnetNode {
 #[derive(SimpleObject)]
 #[graphql(name = "SubnetItem")]
 pub(crate) struct Item {
-    /// Name of the storage item in pallet SubtensorModule.
+    /// Name of the storage item in pallet SubtensorModule or Swap.
     name: String,
     /// Its value; null when nothing is stored and the item has no default.
     #[graphql(complexity = 5)]

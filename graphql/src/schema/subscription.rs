@@ -13,17 +13,18 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::block::BlockNode;
 use super::error::{ApiError, Res};
+use super::heads::HeadMessage;
 use super::scalars::{Hash, U64};
 use super::subnet::SubnetNode;
 use crate::loaders::loaders;
-use crate::ports::Committed;
+use crate::ports::{Committed, HeadNews, Reader};
 use crate::reads::Reads;
 
 /// The root of all subscriptions.
 pub(crate) struct Subscription;
 
-/// Streams over a WebSocket (sub-protocol graphql-transport-ws). Only finalized, durably stored
-/// blocks are told of.
+/// Streams over a WebSocket (sub-protocol graphql-transport-ws). `blocks` and `epochs` tell only of
+/// finalized, durably stored blocks, `heads` of unfinalized ones too.
 #[Subscription]
 impl Subscription {
     /// Every block after it is stored, in order, from now on.
@@ -31,7 +32,7 @@ impl Subscription {
         &self,
         ctx: &Context<'_>,
     ) -> Result<impl Stream<Item = BlockMessage> + use<>, ApiError> {
-        let receiver = listen(ctx)?;
+        let receiver = listen(ctx, |reader| reader.subscribe())?;
         Ok(messages(receiver, |heard| match heard {
             Heard::Block(committed) => vec![BlockMessage::Committed(BlockCommitted(committed))],
             Heard::Lagged(lagged) => vec![BlockMessage::Lagged(lagged)],
@@ -47,7 +48,7 @@ impl Subscription {
             Vec<u16>,
         >,
     ) -> Result<impl Stream<Item = EpochMessage> + use<>, ApiError> {
-        let receiver = listen(ctx)?;
+        let receiver = listen(ctx, |reader| reader.subscribe())?;
         let wanted: Option<HashSet<u16>> = netuids.map(|netuids| netuids.into_iter().collect());
         Ok(messages(receiver, move |heard| match heard {
             Heard::Lagged(lagged) => vec![EpochMessage::Lagged(lagged)],
@@ -66,29 +67,67 @@ impl Subscription {
             }
         }))
     }
+
+    /// The best chain from now on: unfinalized blocks as they are added, retracted from the top
+    /// down when their branch loses, and finalized. It ends at once when they are not followed. A block is never added on one that was not
+    /// added, finalized, or there when the stream began.
+    async fn heads(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<impl Stream<Item = HeadMessage> + use<>, ApiError> {
+        let receiver = listen(ctx, |reader| reader.subscribe_heads())?;
+        Ok(messages(receiver, |heard| match heard {
+            Heard::Block(news) => HeadMessage::of(news).into_iter().collect(),
+            Heard::Lagged(lagged) => vec![HeadMessage::Lagged(lagged)],
+        }))
+    }
 }
 
-/// A receiver of what is stored from now on. Loaders belong to one message, so they are not there
+/// A receiver of what happens from now on. Loaders belong to one message, so they are not there
 /// yet when a stream begins.
-fn listen(ctx: &Context<'_>) -> Res<Receiver<Committed>> {
+fn listen<T>(
+    ctx: &Context<'_>,
+    subscribe: impl Fn(&dyn Reader) -> Receiver<T>,
+) -> Res<Receiver<T>> {
     ctx.data_opt::<Reads>()
-        .map(|reads| reads.reader().subscribe())
+        .map(|reads| subscribe(reads.reader()))
         .ok_or_else(|| ApiError::internal("the schema has no reads"))
 }
 
 /// What the channel gave.
-enum Heard {
-    Block(Committed),
+enum Heard<T> {
+    Block(T),
     Lagged(Lagged),
 }
 
+/// What is told of a block.
+trait News: Clone + Send + 'static {
+    /// Its height, or how many messages were lost before it was told here.
+    fn block(&self) -> Result<BlockNumber, u64>;
+}
+
+impl News for Committed {
+    fn block(&self) -> Result<BlockNumber, u64> {
+        Ok(self.number)
+    }
+}
+
+impl News for HeadNews {
+    fn block(&self) -> Result<BlockNumber, u64> {
+        match self {
+            HeadNews::Missed(missed) => Err(*missed),
+            told => told.number().ok_or(0),
+        }
+    }
+}
+
 /// Turns a channel into messages. It ends only when the sender is gone.
-fn messages<M>(
-    receiver: Receiver<Committed>,
-    each: impl Fn(Heard) -> Vec<M>,
+fn messages<T: News, M>(
+    receiver: Receiver<T>,
+    each: impl Fn(Heard<T>) -> Vec<M>,
 ) -> impl Stream<Item = M> {
-    struct State<M, F> {
-        receiver: Receiver<Committed>,
+    struct State<T, M, F> {
+        receiver: Receiver<T>,
         last_seen: Option<BlockNumber>,
         ready: VecDeque<M>,
         each: F,
@@ -104,19 +143,23 @@ fn messages<M>(
             if let Some(message) = state.ready.pop_front() {
                 return Some((message, state));
             }
-            let heard = match state.receiver.recv().await {
-                Ok(committed) => {
-                    state.last_seen = Some(committed.number);
-                    Heard::Block(committed)
+            let told = match state.receiver.recv().await {
+                Ok(news) => news.block().map(|number| (number, news)),
+                Err(RecvError::Lagged(missed)) => Err(missed),
+                Err(RecvError::Closed) => return None,
+            };
+            let heard = match told {
+                Ok((number, news)) => {
+                    state.last_seen = Some(number);
+                    Heard::Block(news)
                 }
-                Err(RecvError::Lagged(missed)) => {
+                Err(missed) => {
                     metrics::counter!("graphql_subscription_lagged_total").increment(1);
                     Heard::Lagged(Lagged {
                         missed: U64(missed),
                         last_seen: state.last_seen,
                     })
                 }
-                Err(RecvError::Closed) => return None,
             };
             state.ready = (state.each)(heard).into();
         }
@@ -196,10 +239,11 @@ impl EpochRan {
 }
 
 /// The client read too slowly and missed messages. Nothing is lost in the store: query the blocks
-/// after `lastSeen`. The stream goes on after this message.
+/// after `lastSeen` (of `heads`: status and the unfinalized blocks). The stream goes on after this
+/// message.
 #[derive(SimpleObject)]
 pub(crate) struct Lagged {
-    /// How many stored blocks were passed over.
+    /// How many messages about blocks were passed over.
     missed: U64,
     /// Height of the last block this stream heard of before the gap; null when it heard of none.
     last_seen: Option<u32>,

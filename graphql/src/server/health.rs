@@ -136,6 +136,7 @@ mod tests {
             chain: None,
             first: Some(0),
             last: Some(100),
+            spans: vec![(0, 100)],
             last_hash: Some(H256::ZERO),
             last_timestamp_ms: None,
             last_spec: Some(1),
@@ -143,8 +144,10 @@ mod tests {
             node_finalized_age_ms: Some(1_000),
             committed_age_ms: Some(1_000),
             following: true,
+            verified: None,
             stopped: None,
             format_version: 1,
+            heads: crate::ports::Heads::default(),
         }
     }
 

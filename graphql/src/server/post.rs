@@ -1,13 +1,14 @@
 //! POST `/graphql`: one JSON request, one JSON answer.
 
-use async_graphql::{Request, ServerError};
+use async_graphql::ServerError;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 
-use super::App;
+use super::{App, rest};
 use crate::schema::error::{INTERNAL_TEXT, code};
 use crate::schema::limits::{over_limit, refusal, timed_out};
 
@@ -65,7 +66,7 @@ pub(super) async fn execute(
     json(StatusCode::OK, text)
 }
 
-fn parse(body: &[u8]) -> Result<Request, Box<ServerError>> {
+fn parse(body: &[u8]) -> Result<async_graphql::Request, Box<ServerError>> {
     let bad = |text: String| Box::new(refusal(code::BAD_INPUT, text));
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(bad(
@@ -73,7 +74,7 @@ fn parse(body: &[u8]) -> Result<Request, Box<ServerError>> {
                 .to_owned(),
         ));
     }
-    let request: Request = serde_json::from_slice(body).map_err(|error| {
+    let request: async_graphql::Request = serde_json::from_slice(body).map_err(|error| {
         bad(format!(
             "the body is not a GraphQL request ({error}); send {{\"query\": \"…\", \"variables\": {{…}}}} as JSON"
         ))
@@ -85,12 +86,22 @@ fn parse(body: &[u8]) -> Result<Request, Box<ServerError>> {
 }
 
 /// Gives the refusals of the layers, which are bare text, the same shape as all others.
-pub(super) async fn explain_refusal(State(app): State<App>, response: Response) -> Response {
+pub(super) async fn explain_refusal(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    if let Some(problem) = rest::refusal(&app, &method, &path, &response) {
+        return problem;
+    }
     let is_json = response
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     match response.status() {
+        _ if path.starts_with("/v1/") => response,
         StatusCode::PAYLOAD_TOO_LARGE if !is_json => too_large(app.limits.body_bytes),
         StatusCode::REQUEST_TIMEOUT if !is_json => {
             failed(StatusCode::REQUEST_TIMEOUT, timed_out(&app.limits))

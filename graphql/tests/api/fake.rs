@@ -10,7 +10,11 @@ use graphql::ports::*;
 use graphql::{ReadError, Reader};
 use tokio::sync::broadcast;
 
+mod changes;
+mod history;
 mod records;
+mod verdicts;
+mod whatif;
 
 pub(crate) use records::*;
 
@@ -21,6 +25,10 @@ pub(crate) const WIDE: u64 = 9_007_199_254_740_993;
 pub(crate) struct Held {
     pub(crate) first: Option<BlockNumber>,
     pub(crate) last: Option<BlockNumber>,
+    /// Unfinalized blocks above `last`; `None` when they are not followed.
+    pub(crate) unfinalized: Option<u32>,
+    /// This block's branch has lost, says whoever asks.
+    pub(crate) dropped: Option<BlockNumber>,
     pub(crate) subnets: u16,
     pub(crate) neurons: u16,
     pub(crate) node_finalized: Option<BlockNumber>,
@@ -31,10 +39,19 @@ pub(crate) struct Held {
     pub(crate) slow: Duration,
 }
 
+impl Held {
+    fn best(&self) -> Option<BlockNumber> {
+        self.last.map(|last| last + self.unfinalized.unwrap_or(0))
+    }
+}
+
 pub(crate) struct Fake {
     held: Mutex<Held>,
     counts: Mutex<BTreeMap<&'static str, usize>>,
     sender: broadcast::Sender<Committed>,
+    heads: broadcast::Sender<HeadNews>,
+    /// What the next operations read instead of this.
+    pub(crate) snapshot: Mutex<Option<std::sync::Arc<Fake>>>,
     running: AtomicUsize,
     pub(crate) most_running: AtomicUsize,
 }
@@ -46,6 +63,8 @@ impl Fake {
             held: Mutex::new(Held {
                 first: Some(10),
                 last: Some(20),
+                unfinalized: None,
+                dropped: None,
                 subnets: 3,
                 neurons: 4,
                 node_finalized: None,
@@ -55,6 +74,8 @@ impl Fake {
             }),
             counts: Mutex::default(),
             sender: broadcast::channel(4).0,
+            heads: broadcast::channel(4).0,
+            snapshot: Mutex::default(),
             running: AtomicUsize::new(0),
             most_running: AtomicUsize::new(0),
         }
@@ -89,14 +110,24 @@ impl Fake {
     }
 
     pub(crate) fn listeners(&self) -> usize {
-        self.sender.receiver_count()
+        self.sender.receiver_count() + self.heads.receiver_count()
+    }
+
+    fn other(&self) -> Option<std::sync::Arc<Fake>> {
+        self.snapshot.lock().unwrap().clone()
+    }
+
+    /// Tells the listeners of heads.
+    pub(crate) fn tell(&self, news: HeadNews) {
+        // An error only says that nobody listens.
+        let _ = self.heads.send(news);
     }
 
     pub(crate) fn take_counts(&self) -> BTreeMap<&'static str, usize> {
         std::mem::take(&mut *self.counts.lock().unwrap())
     }
 
-    fn count(&self, name: &'static str) {
+    pub(super) fn count(&self, name: &'static str) {
         *self.counts.lock().unwrap().entry(name).or_default() += 1;
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_running.fetch_max(running, Ordering::SeqCst);
@@ -107,8 +138,8 @@ impl Fake {
 
     fn check(&self, asked: BlockNumber) -> Result<(), ReadError> {
         let held = self.held();
-        match (held.first, held.last) {
-            (Some(first), Some(last)) if (first..=last).contains(&asked) => Ok(()),
+        match (held.first, held.best()) {
+            (Some(first), Some(best)) if (first..=best).contains(&asked) => Ok(()),
             (first, last) => Err(ReadError::OutOfRange { asked, first, last }),
         }
     }
@@ -146,6 +177,7 @@ impl Reader for Fake {
             chain: Some("<Fake> chain".into()),
             first: held.first,
             last: held.last,
+            spans: held.first.zip(held.last).into_iter().collect(),
             last_hash: held.last.map(hash_of),
             last_timestamp_ms: held.last.map(|_| WIDE),
             last_spec: held.last.map(spec_of),
@@ -153,23 +185,35 @@ impl Reader for Fake {
             node_finalized_age_ms: held.node_finalized.map(|_| 5),
             committed_age_ms: None,
             following: held.following,
+            verified: held.first.zip(held.last),
             stopped: None,
             format_version: 1,
+            heads: Heads {
+                followed: held.unfinalized.is_some(),
+                best: held.best().map(|best| (best, hash_of(best))),
+                unfinalized: held.unfinalized.unwrap_or(0),
+                trouble: held.unfinalized.map(|_| "the node is tired".into()),
+            },
         })
     }
 
     fn blocks(&self, numbers: &[BlockNumber]) -> Result<Vec<Option<Block>>, ReadError> {
         self.count("blocks");
+        let last = self.held().last;
         let each = numbers.iter();
         Ok(each
-            .map(|n| self.check(*n).ok().map(|()| block(*n)))
+            .map(|n| {
+                let finalized = Some(*n) <= last;
+                let block = block(*n);
+                self.check(*n).ok().map(|()| Block { finalized, ..block })
+            })
             .collect())
     }
 
     fn block_numbers(&self, hashes: &[H256]) -> Result<Vec<Option<BlockNumber>>, ReadError> {
         self.count("block_numbers");
         let held = self.held();
-        let (Some(first), Some(last)) = (held.first, held.last) else {
+        let (Some(first), Some(last)) = (held.first, held.best()) else {
             return Ok(vec![None; hashes.len()]);
         };
         let each = hashes.iter();
@@ -305,7 +349,9 @@ impl Reader for Fake {
         self.count("commits");
         self.check(at)?;
         let oldest = self.held().first.unwrap_or_default();
-        let below = before.map_or(at + 1, |id| id.block).min(at + 1);
+        // A block has one commit, of index 0.
+        let first_not = |id: CommitId| id.block + id.index.min(1);
+        let below = before.map_or(at + 1, first_not).min(at + 1);
         let netuid = filter.netuid.unwrap_or(NetUid(1));
         let commits: Vec<_> = (oldest..below)
             .rev()
@@ -317,6 +363,81 @@ impl Reader for Fake {
             next: last.filter(|id| id.block > oldest),
             commits,
         })
+    }
+
+    fn stake_movements(
+        &self,
+        at: BlockNumber,
+        filter: &StakeFilter,
+        before: Option<StakeMovementId>,
+        first: usize,
+    ) -> Result<StakeMovementPage, ReadError> {
+        self.count("stake_movements");
+        self.check(at)?;
+        let oldest = self.held().first.unwrap_or_default();
+        let below = before.map_or(at + 1, |id| id.block).min(at + 1);
+        let movements: Vec<_> = (oldest..below)
+            .rev()
+            .take(first)
+            .map(|block| movement(block, filter))
+            .collect();
+        let last = movements.last().map(|m| m.id);
+        Ok(StakeMovementPage {
+            next: last.filter(|id| id.block > oldest),
+            movements,
+        })
+    }
+
+    fn stake(
+        &self,
+        at: BlockNumber,
+        of: StakeOf,
+        netuid: Option<NetUid>,
+    ) -> Result<Vec<StakeShare>, ReadError> {
+        self.count("stake");
+        self.check(at)?;
+        Ok((1..=5).map(|n| share(n, of, netuid)).collect())
+    }
+
+    fn verification(
+        &self,
+        block: BlockNumber,
+        netuid: NetUid,
+        mechanism: MechId,
+    ) -> Result<Option<Verification>, ReadError> {
+        self.count("verification");
+        self.check(block)?;
+        Ok((mechanism.0 == 0).then(|| verdicts::record(block, netuid)))
+    }
+
+    fn verification_values(
+        &self,
+        block: BlockNumber,
+        _: NetUid,
+        _: MechId,
+    ) -> Result<Option<Vec<ComparedNeuron>>, ReadError> {
+        self.count("verification_values");
+        self.check(block)?;
+        Ok(Some(verdicts::values()))
+    }
+
+    fn verifications(
+        &self,
+        wanted: &VerificationFilter,
+        before: Option<VerificationId>,
+        first: usize,
+    ) -> Result<VerificationPage, ReadError> {
+        self.count("verifications");
+        Ok(verdicts::page(wanted, before, first))
+    }
+
+    fn verification_summary(
+        &self,
+        netuid: Option<NetUid>,
+        (from, to): (BlockNumber, BlockNumber),
+    ) -> Result<VerificationSummary, ReadError> {
+        self.count("verification_summary");
+        Ok(verdicts::summary(netuid, u64::from(to - from) + 1))
     }
 
     fn manifest(&self, spec: u32) -> Result<Option<Vec<ManifestLine>>, ReadError> {
@@ -351,5 +472,23 @@ impl Reader for Fake {
 
     fn subscribe(&self) -> broadcast::Receiver<Committed> {
         self.sender.subscribe()
+    }
+
+    fn subscribe_heads(&self) -> broadcast::Receiver<HeadNews> {
+        self.heads.subscribe()
+    }
+
+    fn snapshot(&self) -> Result<Option<std::sync::Arc<dyn Reader>>, ReadError> {
+        let Some(snapshot) = self.other() else {
+            return Ok(None);
+        };
+        self.count("snapshot");
+        Ok(Some(snapshot))
+    }
+
+    fn confirm(&self) -> Result<(), ReadError> {
+        self.held()
+            .dropped
+            .map_or(Ok(()), |block| Err(ReadError::Dropped(block)))
     }
 }

@@ -77,8 +77,12 @@ impl Server {
     }
 
     pub(crate) async fn post(&self, body: &str) -> Answer {
+        self.post_to("/graphql", body).await
+    }
+
+    pub(crate) async fn post_to(&self, path: &str, body: &str) -> Answer {
         let head = format!(
-            "POST /graphql HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
+            "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );

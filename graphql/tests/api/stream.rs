@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use chain_metadata::NetUid;
 use futures::{SinkExt, StreamExt};
+use graphql::ports::HeadNews;
 use graphql::{Limits, ServerOptions};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -291,4 +293,51 @@ async fn a_shutdown_closes_sockets_and_returns() {
     assert_eq!(u16::from(frame.code), 1001);
     stopping.await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_come_go_and_become_final() {
+    let server = start(Fake::with(|held| held.unfinalized = Some(2))).await;
+    let mut client = ready(&server).await;
+    let query = "subscription { heads { __typename
+        ... on HeadAdded { number hash epochs block { number finalized } }
+        ... on HeadRetracted { number hash }
+        ... on HeadFinalized { number hash }
+        ... on Lagged { missed lastSeen } } }";
+    client.subscribe("h", query).await;
+    listening(&server, 1).await;
+    let added = |number| HeadNews::Added {
+        number,
+        hash: hash_of(number),
+        epochs: vec![NetUid(1)],
+    };
+    for number in [22, 23] {
+        server.fake.tell(added(number));
+    }
+    let hash = hash_of(22);
+    server.fake.tell(HeadNews::Retracted { number: 22, hash });
+    let hash = hash_of(21);
+    server.fake.tell(HeadNews::Finalized { number: 21, hash });
+    let word = |kind: &str, number| json!({ "__typename": kind, "number": number, "hash": hash_of(number).to_string() });
+    let mut first = word("HeadAdded", 22);
+    first["epochs"] = json!([1]);
+    first["block"] = json!({ "number": 22, "finalized": false });
+    // One that is not there any more when it is asked for.
+    let mut second = word("HeadAdded", 23);
+    second["epochs"] = json!([1]);
+    second["block"] = json!(null);
+    for expected in [
+        first,
+        second,
+        word("HeadRetracted", 22),
+        word("HeadFinalized", 21),
+    ] {
+        assert_eq!(client.data("h").await["heads"], expected);
+    }
+    // What was lost before it came here is told as what is lost here.
+    server.fake.tell(HeadNews::Missed(7));
+    assert_eq!(
+        client.data("h").await["heads"],
+        json!({ "__typename": "Lagged", "missed": "7", "lastSeen": 21 })
+    );
 }

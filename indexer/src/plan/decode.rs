@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use chain_metadata::{
-    Extrinsic, H256, Outcome, Phase, SpecVersion, blake2_256, decode_events, decode_extrinsic,
-    extrinsic_outcome, nested_calls,
+    Extrinsic, H256, Origin, Outcome, Phase, SpecVersion, blake2_256, decode_events,
+    decode_extrinsic, extrinsic_outcome, nested_calls,
 };
 use rayon::prelude::*;
 
 use crate::IndexError;
 use crate::activity::Activity;
 use crate::commits::Said;
-use crate::items::Layout;
+use crate::items::{Layout, PALLET};
 use crate::plan::Fetched;
+use crate::sets::{self, Sets};
 use crate::source::{Bytes, RawBlock};
+use crate::stakes::{self, Movement};
 use crate::touch::Touched;
 
 /// What the bytes of a block say.
@@ -25,6 +27,10 @@ pub struct Decoded {
     pub activity: Activity,
     /// What it says about commits.
     pub commits: Said,
+    /// Movements of stake, in the order of the events.
+    pub stake: Vec<Movement>,
+    /// What set rows of W in it.
+    pub sets: Sets,
     /// Raw `System.Events`; empty when nothing is stored.
     pub events: Bytes,
     /// Number of events.
@@ -114,11 +120,14 @@ fn block(
     let mut touched = Touched::default();
     let mut activity = Activity::default();
     let mut commits = Said::default();
+    let mut weights = Sets::new();
+    sets::outside(&mut weights, &list, sets::tells(metadata));
     for event in &list {
         touched.event(event);
         activity.event(event);
         commits.event(event);
     }
+    let mut stake: Vec<Movement> = stakes::of_the_chain(&list).collect();
     let mut hashes = Vec::with_capacity(extrinsics.len());
     for (index, raw) in (0_u32..).zip(extrinsics) {
         let mut extrinsic: Extrinsic = decode_extrinsic(metadata, raw).map_err(|mut e| {
@@ -135,11 +144,26 @@ fn block(
         let outcome = extrinsic_outcome(metadata, &extrinsic, &its_events);
         let calls = nested_calls(metadata, &extrinsic, &its_events);
         activity.extrinsic(&extrinsic, &calls, outcome.error.as_ref());
+        let fees = its_events
+            .iter()
+            .filter(|e| &*e.pallet == PALLET && &*e.name == "TransactionFeePaidWithAlpha");
+        for event in fees {
+            touched.fee(event, &calls);
+        }
+        stake.extend(stakes::of_extrinsic(index, &its_events, &calls));
+        sets::extrinsic(&mut weights, index, &calls, &its_events);
         for nested in calls {
             commits.call(index, &nested);
-            // Calls are transactional: what failed has changed nothing.
-            if !matches!(nested.outcome, Outcome::Failed(_) | Outcome::NotRun) {
-                touched.call(&nested.call, signer);
+            // Calls are transactional: what failed has changed nothing. But the fee
+            // may have been taken from the stake that the call was about.
+            if !matches!(nested.outcome, Outcome::Failed(_) | Outcome::NotRun)
+                || Touched::is_about_stake(&nested.call)
+            {
+                let origin = match &nested.origin {
+                    Origin::Signed(account) => Some(*account),
+                    _ => None,
+                };
+                touched.call(&nested.call, signer.into_iter().chain(origin));
             }
         }
     }
@@ -150,10 +174,13 @@ fn block(
             .as_u64(),
         _ => None,
     };
+    stake.sort_by_key(|movement| movement.event);
     Ok(Decoded {
+        stake,
         touched,
         activity,
         commits,
+        sets: weights,
         event_count: u32::try_from(list.len()).unwrap_or(u32::MAX),
         events,
         extrinsic_hashes: hashes,

@@ -173,6 +173,48 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// Shares that a coldkey has in a hotkey's stake in a subnet.
+    pub(super) fn shares(&mut self, netuid: u16, hotkey: &AccountId, coldkey: &AccountId) {
+        for line in lines(Scope::PairSubnet, Refresh::Epoch) {
+            let parts: [&[u8]; 3] = [&hotkey.0, &coldkey.0, &netuid.to_le_bytes()];
+            self.push(*line, &parts, netuid, 0);
+        }
+    }
+
+    /// What a coldkey has with a hotkey in no subnet, or with another account.
+    pub(super) fn pair(&mut self, hotkey: &AccountId, coldkey: &AccountId) {
+        for refresh in [Refresh::Touched, Refresh::Epoch] {
+            for line in lines(Scope::Pair, refresh) {
+                self.push(*line, &[&hotkey.0, &coldkey.0], 0, 0);
+            }
+        }
+    }
+
+    /// What a coldkey has claimed of what a hotkey's stake on root earned in a subnet.
+    pub(super) fn claimed(&mut self, netuid: u16, hotkey: &AccountId, coldkey: &AccountId) {
+        for line in lines(Scope::SubnetPair, Refresh::Touched) {
+            let parts: [&[u8]; 3] = [&netuid.to_le_bytes(), &hotkey.0, &coldkey.0];
+            self.push(*line, &parts, netuid, 0);
+        }
+    }
+
+    /// The coldkey of a hotkey.
+    pub(super) fn owner(&mut self, hotkey: &AccountId) {
+        self.named("Owner", hotkey);
+    }
+
+    /// All that a coldkey has staked, in runtimes without subnet tokens.
+    pub(super) fn coldkey_total(&mut self, coldkey: &AccountId) {
+        self.named("TotalColdkeyStake", coldkey);
+    }
+
+    /// An item that is keyed by an account.
+    fn named(&mut self, entry: &str, account: &AccountId) {
+        if let Some(line) = position(entry) {
+            self.push(line, &[&account.0], 0, 0);
+        }
+    }
+
     /// What an account owns and is, wherever it is registered.
     pub(super) fn account(&mut self, account: &AccountId) {
         for line in lines(Scope::Account, Refresh::Touched) {

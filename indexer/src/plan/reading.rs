@@ -1,11 +1,14 @@
 //! Which storage keys are read at the end of a block.
 
+mod stake;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chain_metadata::{AccountId, BlockNumber, KeyPart, Value};
 
 use super::keys::{Key, Keys};
+use super::sweep::Sweep;
 use super::{Fetched, Prepared};
 use crate::IndexError;
 use crate::items::{Layout, MANIFEST, Refresh, Scope};
@@ -28,6 +31,12 @@ pub(super) struct Reading {
     touched: Touched,
     /// Every subnet with all its uids.
     whole: bool,
+    /// Nothing is known of the state before this block.
+    fresh: bool,
+    /// Subnets came or went: so may keys of any account in them.
+    recount: bool,
+    /// Keys that only the node can tell of.
+    pub(super) sweep: Sweep,
     /// The list of subnets must be asked for.
     enumerate: bool,
     enumerated: bool,
@@ -47,7 +56,7 @@ pub(super) struct Reading {
 }
 
 /// Entries from which the world is known.
-const TELLING: [&str; 10] = [
+const TELLING: [&str; 13] = [
     "NetworksAdded",
     "SubnetworkN",
     "MechanismCountCurrent",
@@ -58,10 +67,13 @@ const TELLING: [&str; 10] = [
     "ParentKeys",
     "SubnetOwnerHotkey",
     "LoadedEmission",
+    "Owner",
+    "SubnetOwner",
+    "StakingHotkeys",
 ];
 
 impl Reading {
-    pub(super) fn of(block: &Prepared, upgraded: bool, world: &mut World) -> Reading {
+    pub(super) fn of(block: &Prepared, upgraded: bool, fresh: bool, world: &mut World) -> Reading {
         let mut touched = block.decoded.touched.clone();
         let whole = upgraded || touched.everything;
         // Whoever holds a uid now may lose it in this block; whoever is named
@@ -71,7 +83,7 @@ impl Reading {
             let held = subnet.and_then(|s| s.hotkeys.get(usize::from(*uid)));
             touched.accounts.extend(held.copied().flatten());
         }
-        if touched.structural {
+        if touched.far {
             for account in &touched.accounts {
                 for (netuid, uid) in world.places(account) {
                     touched.subnets.insert(netuid);
@@ -89,6 +101,9 @@ impl Reading {
             number: block.raw.number,
             touched,
             whole,
+            fresh,
+            recount: false,
+            sweep: Sweep::new(whole),
             enumerate: whole,
             enumerated: false,
             rounds: true,
@@ -120,7 +135,13 @@ impl Reading {
         fetched: &Fetched,
         world: &mut World,
     ) -> Result<bool, IndexError> {
-        if self.whole || self.touched.structural || !fetched.ahead.fits(&self.layout, world) {
+        // What was loaded for a hotkey is shared by whoever has staked on it.
+        let nominators = !self.drained.is_empty() && self.layout.find("Stake").is_some();
+        if self.whole
+            || nominators
+            || self.touched.structural
+            || !fetched.ahead.fits(&self.layout, world)
+        {
             return Ok(false);
         }
         let mut loaded = BTreeSet::new();
@@ -158,6 +179,16 @@ impl Reading {
         self.rounds = false;
         world.loaded = loaded;
         Ok(true)
+    }
+
+    /// Whether everything is read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Whether everything that accounts have in subnets is read.
+    pub(super) fn is_recounted(&self) -> bool {
+        self.recount
     }
 
     /// Whether the list of subnets must be asked for now.
@@ -206,8 +237,27 @@ impl Reading {
         known: &mut HashMap<Bytes, Option<Bytes>>,
         world: &World,
     ) -> (Vec<(Key, Option<Bytes>)>, Vec<Key>) {
+        self.sweeps(world);
+        let keys = self.keys(world);
+        self.split(keys, known)
+    }
+
+    /// Keys that the node has told of since the last time, likewise.
+    pub(super) fn found(
+        &mut self,
+        known: &mut HashMap<Bytes, Option<Bytes>>,
+    ) -> (Vec<(Key, Option<Bytes>)>, Vec<Key>) {
+        let keys = std::mem::take(&mut self.sweep.found);
+        self.split(keys, known)
+    }
+
+    fn split(
+        &mut self,
+        keys: Vec<Key>,
+        known: &mut HashMap<Bytes, Option<Bytes>>,
+    ) -> (Vec<(Key, Option<Bytes>)>, Vec<Key>) {
         let (mut news, mut missing) = (Vec::new(), Vec::new());
-        for key in self.keys(world) {
+        for key in keys {
             if !self.asked.insert(key.full.clone()) {
                 continue;
             }
@@ -308,10 +358,8 @@ impl Reading {
             }
             for account in world.stakers(*netuid) {
                 keys.kin(*netuid, &account);
-                keys.stake(*netuid, &account);
-                keys.stake(0, &account);
-                keys.total_stake(&account);
             }
+            Reading::stakers(world, *netuid, &mut keys);
         }
         keys.list
     }
@@ -364,12 +412,9 @@ impl Reading {
             keys.account(account);
         }
         for netuid in self.epochs.iter().chain(entire) {
-            for account in world.stakers(*netuid) {
-                keys.stake(*netuid, &account);
-                keys.stake(0, &account);
-                keys.total_stake(&account);
-            }
+            Reading::stakers(world, *netuid, keys);
         }
+        self.between(world, entire, keys);
         if touched.coldkeys {
             for account in world.hotkeys() {
                 keys.account(&account);
@@ -418,20 +463,28 @@ impl Reading {
             let added = self.value(key, value.as_deref())?.and_then(|v| v.as_bool());
             if added == Some(true) {
                 if !world.subnets.contains_key(&key.subnet) {
+                    self.recount = true;
                     self.touched.entire.insert(key.subnet);
                     changed = true;
                 }
                 world.subnet(key.subnet);
             } else if world.subnets.contains_key(&key.subnet) {
+                self.recount = true;
                 self.gone.insert(key.subnet);
             }
         }
         for (key, value) in values {
             let entry = MANIFEST[key.line].entry;
-            if !TELLING.contains(&entry) {
+            if !TELLING.contains(&entry)
+                || (entry == "StakingHotkeys" && self.touched.holders.is_empty())
+            {
                 continue;
             }
             let value = self.value(key, value.as_deref())?;
+            if matches!(entry, "Owner" | "StakingHotkeys") {
+                changed |= self.owned(key, entry, value, world)?;
+                continue;
+            }
             let number = value.as_ref().and_then(Value::as_u64);
             if entry == "TotalNetworks" {
                 let known = world.total_networks;
@@ -481,6 +534,11 @@ impl Reading {
                     let subnet = world.subnet(key.subnet);
                     changed |= std::mem::replace(&mut subnet.owner_hotkey, owner) != owner;
                 }
+                "SubnetOwner" => {
+                    let owner = value.and_then(|v| v.as_account());
+                    let subnet = world.subnet(key.subnet);
+                    changed |= std::mem::replace(&mut subnet.owner, owner) != owner;
+                }
                 "LoadedEmission" => {
                     if let Some(value) = &value {
                         accounts(value, &mut world.loaded);
@@ -494,21 +552,6 @@ impl Reading {
             }
         }
         Ok(changed)
-    }
-
-    /// The account that a key is about.
-    fn account_of(&self, key: &Key) -> Result<AccountId, IndexError> {
-        let entry = self.layout.entry(key.line);
-        let parts = entry.map(|e| e.decode_keys(self.layout.metadata.types(), &key.full));
-        let account = parts.and_then(Result::ok).and_then(|parts| {
-            let mut values = parts.iter().filter_map(KeyPart::value);
-            values.find_map(Value::as_account)
-        });
-        account.ok_or_else(|| IndexError::Decode {
-            block: self.number,
-            spec: self.layout.spec,
-            what: format!("the key 0x{} names no account", hex::encode(&key.full)),
-        })
     }
 
     /// uids were added at the end, or the subnet was trimmed and numbered anew.
@@ -527,11 +570,9 @@ impl Reading {
     pub(super) fn finish(&self, values: &mut Vec<(Key, Option<Bytes>)>, world: &mut World) {
         values.retain(|(key, _)| {
             let netuid = match MANIFEST[key.line].scope {
-                Scope::Global | Scope::Account => return true,
+                Scope::Global | Scope::Account | Scope::Pair => return true,
                 Scope::Mech | Scope::MechUid => netuid_of(key.subnet),
-                Scope::Subnet | Scope::SubnetUid | Scope::SubnetAccount | Scope::AccountSubnet => {
-                    key.subnet
-                }
+                _ => key.subnet,
             };
             world.subnets.contains_key(&netuid)
         });

@@ -6,6 +6,7 @@
 //! * `batch` asks many things together, as many as a node takes; `ask` and
 //!   `answer` are single questions and what the answers mean; `task` is what
 //!   `pool` sees of all of them.
+//! * `best` follows the best head of one endpoint.
 //!
 //! A `null` or all-zero hash for a block below the finalized head is never "no
 //! block", and a hash above what the answering node knows to be final is never
@@ -15,6 +16,7 @@ mod address;
 mod answer;
 mod ask;
 mod batch;
+mod best;
 mod endpoint;
 mod health;
 mod link;
@@ -23,14 +25,17 @@ mod retry;
 mod task;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chain_metadata::{BlockNumber, H256, SpecVersion};
 use jsonrpsee::rpc_params;
 use tokio::time::Instant;
 
-use super::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want, same_length};
+use super::{
+    Answers, BestHead, Bytes, ChainSource, KeyPage, RawBlock, RawRuntime, SourceError, Want,
+    same_length,
+};
 use ask::{Ask, Told};
 use batch::Batch;
 use pool::Pool;
@@ -83,6 +88,8 @@ impl Default for Tuning {
 pub struct RpcSource {
     pool: Arc<Pool>,
     keeper: tokio::task::JoinHandle<()>,
+    /// Begun when a best head is first asked for.
+    best: OnceLock<best::Following>,
 }
 
 impl Drop for RpcSource {
@@ -120,7 +127,11 @@ impl RpcSource {
         let pool = Arc::new(Pool::new(urls, options, tuning)?);
         pool.first_contact().await?;
         let keeper = tokio::spawn(pool.clone().keep());
-        Ok(RpcSource { pool, keeper })
+        Ok(RpcSource {
+            pool,
+            keeper,
+            best: OnceLock::new(),
+        })
     }
 
     /// Scheme, host and port of every endpoint and whether it is in use; that one first.
@@ -253,6 +264,11 @@ impl ChainSource for RpcSource {
         }
     }
 
+    async fn best(&self, known: Option<H256>) -> Result<BestHead, SourceError> {
+        let following = self.best.get_or_init(|| best::Following::begin(&self.pool));
+        following.other_than(known).await
+    }
+
     async fn hashes(&self, numbers: &[BlockNumber]) -> Result<Vec<H256>, SourceError> {
         let asks = numbers.iter().map(|number| Ask::Hash(*number));
         let told = self.pool.run(Batch::new(asks)).await?;
@@ -306,6 +322,36 @@ impl ChainSource for RpcSource {
         let values = wanted.iter().map(|wanted| wanted.values(&mut told));
         let all = values.collect::<Result<Vec<_>, _>>()?;
         told.next().map_or(Ok(all), |_| Err(mixed()))
+    }
+
+    async fn read(&self, want: &[Want], pages: &[KeyPage]) -> Result<Answers, SourceError> {
+        let wanted: Vec<Wanted> = want.iter().map(Wanted::new).collect();
+        let values = wanted
+            .iter()
+            .flat_map(|wanted| wanted.asks(self.pool.number_of(&wanted.at)));
+        let keys = pages.iter().map(|page| Ask::Keys {
+            number: self.pool.number_of(&page.at),
+            at: page.at,
+            prefix: &page.prefix,
+            after: page.after.as_deref(),
+            page: PAGE,
+        });
+        let mut told = self
+            .pool
+            .run(Batch::new(values.chain(keys)))
+            .await?
+            .into_iter();
+        let values = wanted.iter().map(|wanted| wanted.values(&mut told));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let mut lists = Vec::with_capacity(pages.len());
+        for told in told {
+            match told {
+                Told::Keys(page) => lists.push(page),
+                _ => return Err(mixed()),
+            }
+        }
+        same_length(pages.len(), lists.len())?;
+        Ok((values, lists))
     }
 
     async fn keys(&self, at: H256, prefix: &[u8]) -> Result<Vec<Bytes>, SourceError> {

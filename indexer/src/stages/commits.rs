@@ -21,7 +21,7 @@ use crate::commits::{
 use crate::items::PALLET;
 use crate::plan::Prepared;
 use crate::stages::Tip;
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Store, StoreError};
 
 use clock::Clock;
 pub use ledger::Ledger;
@@ -52,6 +52,11 @@ pub fn rows(
     work.run()?;
     tip.commits = Some(ledger);
     Ok(())
+}
+
+/// Removes the entries that begin in a block.
+pub fn forget(store: &Store, block: u32, batch: &mut Batch) -> Result<(), StoreError> {
+    store.forget_commits(block, batch)
 }
 
 /// One block's work on the ledger.
@@ -290,7 +295,7 @@ fn subnet(index: u16) -> u16 {
 }
 
 /// The u16 and the accounts among an event's fields, in order.
-fn leading(event: &Event) -> (Vec<u16>, Vec<AccountId>) {
+pub(super) fn leading(event: &Event) -> (Vec<u16>, Vec<AccountId>) {
     let fields = || event.fields.iter().map(|(_, value)| value);
     let numbers = fields().filter_map(|value| match value {
         Value::Uint { width: 16, .. } => value.as_u16(),

@@ -7,7 +7,8 @@ use crate::plan::Prepared;
 use crate::store::tables::{self, Table};
 use crate::store::{Batch, RuntimeRow, Store, StoreError};
 
-/// Rows of tables runtime and metadata, at the first block of a runtime.
+/// Rows of tables runtime and metadata, at the first block of a runtime. Spans are
+/// filled in any order: its first block may be found later than others.
 pub fn rows(
     store: &Store,
     tip: &Tip,
@@ -15,9 +16,15 @@ pub fn rows(
     batch: &mut Batch,
 ) -> Result<(), StoreError> {
     let layout = &block.layout;
-    if tip.checkpoint.is_some_and(|c| c.spec == layout.spec)
-        || store.runtime(layout.spec)?.is_some()
-    {
+    if tip.checkpoint.is_some_and(|c| c.spec == layout.spec) {
+        return Ok(());
+    }
+    if let Some(mut row) = store.runtime(layout.spec)? {
+        // Seen first in a later span.
+        if block.raw.number < row.first_block {
+            row.first_block = block.raw.number;
+            batch.put(Table::Runtime.key(&layout.spec.to_be_bytes()), row.encode());
+        }
         return Ok(());
     }
     let row = RuntimeRow {

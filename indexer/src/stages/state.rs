@@ -8,8 +8,9 @@ use crate::IndexError;
 use crate::items::{MANIFEST, Refresh};
 use crate::plan::{Key, Prepared};
 use crate::stages::commits::Ledger;
+use crate::stages::tenancy::Holders;
+use crate::store::frames::{frame_of, row_bytes};
 use crate::store::pulse::Pulse;
-use crate::store::read::state_row_bytes;
 use crate::store::tables;
 use crate::store::{Batch, Checkpoint, Store, StoreError};
 
@@ -26,12 +27,64 @@ pub struct Tip {
     pub pulse: Option<Pulse>,
     /// Commits that can still take a step.
     pub commits: Option<Ledger>,
-    /// Hash of the latest value of a state key, `None` when it has none.
-    latest: HashMap<Vec<u8>, Option<[u8; 16]>>,
+    /// Who holds the uids.
+    pub holders: Option<Holders>,
+    /// What is known of the latest value of a state key.
+    latest: HashMap<Vec<u8>, Latest>,
+    /// The first row of a key in its latest frame, of keys with values that are
+    /// told behind it.
+    firsts: HashMap<Vec<u8>, (BlockNumber, Option<Vec<u8>>)>,
+}
+
+/// The latest value of a state key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Latest {
+    /// The span has no row of it.
+    Unseen,
+    /// Nothing is there.
+    Absent,
+    /// Hash of the value.
+    Value([u8; 16]),
 }
 
 impl Tip {
-    /// The tip of a store.
+    /// The tip of the span that begins with a block; of a new one when there is
+    /// none such.
+    pub fn of(store: &Store, first: BlockNumber) -> Tip {
+        Tip {
+            checkpoint: store.span_from(first),
+            ..Tip::default()
+        }
+    }
+
+    /// The tip of a span as it was at one of its blocks.
+    pub fn at(store: &Store, first: BlockNumber, number: BlockNumber) -> Result<Tip, StoreError> {
+        let row = store.block(number)?.ok_or(StoreError::Empty)?;
+        Ok(Tip {
+            checkpoint: Some(Checkpoint {
+                first,
+                last: number,
+                hash: row.hash,
+                spec: row.spec,
+                upgraded_to: None,
+            }),
+            ..Tip::default()
+        })
+    }
+
+    /// Forgets what follows from all blocks before; it is read again.
+    pub fn forget_derived(&mut self) {
+        self.pulse = None;
+        self.commits = None;
+        self.holders = None;
+    }
+
+    /// Forgets which rows are the first of their frames; they are read again.
+    pub fn forget_firsts(&mut self) {
+        self.firsts.clear();
+    }
+
+    /// The tip of the highest span of a store.
     pub fn load(store: &Store) -> Result<Tip, StoreError> {
         Ok(Tip {
             checkpoint: store.checkpoint()?,
@@ -39,11 +92,17 @@ impl Tip {
         })
     }
 
+    /// Forgets the latest values; all that was batched must be in the store.
+    pub fn forget(&mut self) {
+        self.latest.clear();
+        self.firsts.clear();
+    }
+
     /// Forgets values that can be read again. Only between two commits: what is
     /// batched but not committed is nowhere else.
     pub fn trim(&mut self) {
-        if self.latest.len() > REMEMBERED {
-            self.latest.clear();
+        if self.latest.len() > REMEMBERED || self.firsts.len() > REMEMBERED / 4 {
+            self.forget();
         }
     }
 }
@@ -70,10 +129,57 @@ pub(super) fn checked(block: &Prepared, key: &Key, value: Option<&[u8]>) -> Resu
     Ok(())
 }
 
+/// As [`checked`], but for a key of any account whose bytes no runtime wrote: they
+/// are older than all that is stored, or turned up where maps were read whole
+/// though nothing named them, or did not decode before either. The chain itself
+/// reads such a value as if nothing were there, nobody can tell what was meant,
+/// and it must not keep the index from beginning. The bytes are kept as they are,
+/// and whoever reads them is told.
+fn checked_or_old(
+    store: &Store,
+    tip: &Tip,
+    block: &Prepared,
+    key: &Key,
+    value: Option<&[u8]>,
+    unchanged: bool,
+) -> Result<(), IndexError> {
+    let Err(error) = checked(block, key, value) else {
+        return Ok(());
+    };
+    let line = MANIFEST.get(key.line);
+    let open = line.is_some_and(|line| line.scope.is_open());
+    let old = match tip.checkpoint {
+        None => true,
+        Some(last) if unchanged => {
+            let layout = store.layout(last.spec)?;
+            let entry = layout.entry(key.line);
+            let bytes = value.unwrap_or_default();
+            entry.is_some_and(|e| e.check_value(layout.metadata.types(), bytes).is_err())
+        }
+        // Written past the runtime, which would have written it otherwise.
+        Some(last) => block.swept && last.spec == block.layout.spec,
+    };
+    if !open || !old {
+        return Err(error);
+    }
+    metrics::counter!("indexer_undecodable_values_total").increment(1);
+    if let IndexError::Decode { block, spec, what } = error {
+        tracing::info!(
+            block,
+            spec,
+            key = hex::encode(&key.full),
+            "kept as it is, because the chain reads it as nothing: {what}"
+        );
+    }
+    Ok(())
+}
+
 /// Rows of table state.
 ///
 /// A key that never had a value gets no row: "no row" and "nothing stored" are
-/// the same for keys that are read. Every new value is walked with its type
+/// the same for keys that are read since block 0. A span that begins later writes
+/// down that nothing is there, at the first read after its first block: the span
+/// that comes up to it may have known a value. Every new value is walked with its type
 /// first, and every value at all in the first block of a runtime; one that does
 /// not end with its last byte stops the index.
 ///
@@ -146,24 +252,64 @@ fn row(
     let prefix = tables::state_prefix(line.id, rest);
     let known = match (tip.latest.get(&prefix), tip.checkpoint) {
         (Some(known), _) => *known,
-        (None, Some(last)) => {
-            let stored = store.state(line.id, rest, last.last)?;
-            stored.and_then(|row| row.value).map(|v| mark(&v))
-        }
-        (None, None) => None,
+        (None, Some(last)) => match store.state(line.id, rest, last.last)? {
+            None => Latest::Unseen,
+            Some(row) => row
+                .value
+                .map_or(Latest::Absent, |v| Latest::Value(mark(&v))),
+        },
+        (None, None) => Latest::Unseen,
     };
-    let now = value.map(mark);
-    if known == now {
+    let now = value.map_or(Latest::Absent, |v| Latest::Value(mark(v)));
+    // In a span that begins with block 0, what was never seen was never there; in
+    // the first block of another one it may be anything that is not read.
+    let since_zero = tip.checkpoint.is_none_or(|c| c.first == 0);
+    let never = known == Latest::Unseen && now == Latest::Absent && since_zero;
+    if known == now || never {
         if upgraded {
-            checked(block, key, value)?;
+            checked_or_old(store, tip, block, key, value, true)?;
         }
         tip.latest.entry(prefix).or_insert(known);
         return Ok(false);
     }
-    checked(block, key, value)?;
+    checked_or_old(store, tip, block, key, value, false)?;
     let mut at = prefix.clone();
     at.extend_from_slice(&number.to_be_bytes());
-    batch.put(at, state_row_bytes(value));
+    batch.put(
+        at,
+        told(store, tip, block, &prefix, key.line, number, value)?,
+    );
     tip.latest.insert(prefix, now);
     Ok(true)
+}
+
+/// Bytes of a new row, behind the first one in its frame where that is shorter.
+fn told(
+    store: &Store,
+    tip: &mut Tip,
+    block: &Prepared,
+    prefix: &[u8],
+    line: usize,
+    number: BlockNumber,
+    value: Option<&[u8]>,
+) -> Result<Vec<u8>, StoreError> {
+    let Some(shape) = block.layout.shape(line) else {
+        return Ok(row_bytes(number, value, None, None));
+    };
+    let known = tip.firsts.get(prefix);
+    let known = known.filter(|(at, _)| frame_of(*at) == frame_of(number) && *at < number);
+    if known.is_none() {
+        let stored = match tip.checkpoint {
+            Some(span) => store.first_in_frame(prefix, span.first, number)?,
+            None => None,
+        };
+        let first = match stored {
+            Some(row) => (row.changed_at, row.value),
+            None => (number, value.map(<[u8]>::to_vec)),
+        };
+        tip.firsts.insert(prefix.to_vec(), first);
+    }
+    let first = tip.firsts.get(prefix).filter(|(at, _)| *at < number);
+    let first = first.and_then(|(at, value)| Some((*at, value.as_deref()?)));
+    Ok(row_bytes(number, value, Some(shape), first))
 }

@@ -8,7 +8,8 @@ use chain_metadata::{AccountId, BlockNumber};
 use parity_scale_codec::{DecodeAll, Encode};
 
 use super::engine::{Batch, Range};
-use super::tables::Table;
+use super::read::row_error;
+use super::tables::{self, Table};
 use super::{Store, StoreError};
 use crate::commits::{CommitRow, Entry, Id, Step};
 
@@ -29,26 +30,12 @@ pub enum Among {
 }
 
 fn id_bytes(id: Id) -> [u8; 8] {
-    let mut bytes = [0; 8];
-    bytes[..4].copy_from_slice(&id.block.to_be_bytes());
-    bytes[4..].copy_from_slice(&id.index.to_be_bytes());
-    bytes
+    tables::place_bytes(id.block, id.index)
 }
 
 fn id_of(tail: &[u8]) -> Option<Id> {
-    let (block, index) = tail.split_first_chunk::<4>()?;
-    Some(Id {
-        block: u32::from_be_bytes(*block),
-        index: u32::from_be_bytes(index.try_into().ok()?),
-    })
-}
-
-fn damaged(table: Table, key: &[u8], what: &str) -> StoreError {
-    StoreError::Row {
-        table: table.name(),
-        key: hex::encode(key),
-        what: what.to_owned(),
-    }
+    let (block, index) = tables::place_of(tail)?;
+    Some(Id { block, index })
 }
 
 fn among_prefix(among: Among) -> Vec<u8> {
@@ -70,16 +57,24 @@ fn among_prefix(among: Among) -> Vec<u8> {
 pub fn put(batch: &mut Batch, entry: &Entry) {
     let id = id_bytes(entry.id);
     batch.put(Table::Commit.key(&id), entry.row.encode());
-    let (netuid, _) = chain_metadata::split_storage_index(entry.row.index);
-    for among in [
-        Among::Subnet(netuid.0),
-        Among::Hotkey(AccountId(entry.row.hotkey)),
-    ] {
-        let mut key = among_prefix(among);
-        key.extend_from_slice(&id);
+    for key in found_by(entry) {
         batch.put(key, Vec::new());
     }
     batch.put(Table::CommitOpen.key(&id), Vec::new());
+}
+
+/// Keys under which an entry is found by subnet and by hotkey.
+fn found_by(entry: &Entry) -> [Vec<u8>; 2] {
+    let (netuid, _) = chain_metadata::split_storage_index(entry.row.index);
+    let among = [
+        Among::Subnet(netuid.0),
+        Among::Hotkey(AccountId(entry.row.hotkey)),
+    ];
+    among.map(|among| {
+        let mut key = among_prefix(among);
+        key.extend_from_slice(&id_bytes(entry.id));
+        key
+    })
 }
 
 /// Adds the step that takes `entry` on, before it is taken.
@@ -96,9 +91,9 @@ pub fn close(batch: &mut Batch, id: Id) {
 
 impl Store {
     /// An entry of the ledger as it stood at the end of block `at`; `None` when
-    /// it is not there or begins later.
+    /// it is not there, begins later, or is of another span.
     pub fn commit_entry(&self, id: Id, at: BlockNumber) -> Result<Option<Entry>, StoreError> {
-        if id.block > at {
+        if id.block > at || id.block < self.floor(at) {
             return Ok(None);
         }
         let key = Table::Commit.key(&id_bytes(id));
@@ -106,7 +101,7 @@ impl Store {
             return Ok(None);
         };
         let row = CommitRow::decode_all(&mut bytes.as_slice())
-            .map_err(|e| damaged(Table::Commit, &key, &e.to_string()))?;
+            .map_err(|e| row_error(Table::Commit, &key, e.to_string()))?;
         let mut entry = Entry::new(id, row);
         for step in self
             .engine()
@@ -114,7 +109,7 @@ impl Store {
         {
             let (key, bytes) = step?;
             let step = Step::decode_all(&mut bytes.as_slice())
-                .map_err(|e| damaged(Table::CommitStep, &key, &e.to_string()))?;
+                .map_err(|e| row_error(Table::CommitStep, &key, e.to_string()))?;
             if step.block > at {
                 break;
             }
@@ -123,8 +118,8 @@ impl Store {
         Ok(Some(entry))
     }
 
-    /// Names of entries that begin at or before `at`, newest first, from below
-    /// `before` on, at most `max`.
+    /// Names of entries that begin at or before `at`, in its span, newest first,
+    /// from below `before` on, at most `max`.
     pub fn commit_ids(
         &self,
         among: Among,
@@ -134,6 +129,11 @@ impl Store {
     ) -> Result<Vec<Id>, StoreError> {
         let prefix = among_prefix(among);
         let mut range = Range::prefix(&prefix).reversed();
+        let lowest = Id {
+            block: self.floor(at),
+            index: 0,
+        };
+        range.from.extend_from_slice(&id_bytes(lowest));
         let next = at.checked_add(1).map(|block| Id { block, index: 0 });
         let below = match (before, next) {
             (Some(before), Some(next)) => Some(before.min(next)),
@@ -148,9 +148,31 @@ impl Store {
         rows.map(|row| {
             let (key, _) = row?;
             let id = key.get(prefix.len()..).and_then(id_of);
-            id.ok_or_else(|| damaged(Table::CommitOf, &key, "ends in no name of an entry"))
+            id.ok_or_else(|| row_error(Table::CommitOf, &key, "ends in no name of an entry"))
         })
         .collect()
+    }
+
+    /// Removes the entries that begin in a block, with all their steps.
+    pub fn forget_commits(&self, block: BlockNumber, batch: &mut Batch) -> Result<(), StoreError> {
+        let table = Table::Commit.key(&[]);
+        for row in self.engine().scan(Range::prefix(&Table::Commit.at(block))) {
+            let (key, bytes) = row?;
+            let id = key.get(table.len()..).and_then(id_of);
+            let id = id.ok_or_else(|| row_error(Table::Commit, &key, "is no name of an entry"))?;
+            let row = CommitRow::decode_all(&mut bytes.as_slice())
+                .map_err(|e| row_error(Table::Commit, &key, e.to_string()))?;
+            for key in found_by(&Entry::new(id, row)) {
+                batch.delete(key);
+            }
+            let steps = Table::CommitStep.key(&id_bytes(id));
+            for step in self.engine().scan(Range::prefix(&steps)) {
+                batch.delete(step?.0);
+            }
+            close(batch, id);
+            batch.delete(key);
+        }
+        Ok(())
     }
 
     /// Names of the entries that can still take a step, in order.
@@ -160,7 +182,7 @@ impl Store {
         rows.map(|row| {
             let (key, _) = row?;
             let id = key.get(prefix.len()..).and_then(id_of);
-            id.ok_or_else(|| damaged(Table::CommitOpen, &key, "is no name of an entry"))
+            id.ok_or_else(|| row_error(Table::CommitOpen, &key, "is no name of an entry"))
         })
         .collect()
     }
@@ -181,7 +203,7 @@ impl Store {
         let (key, _) = row?;
         let block = key.get(prefix.len()..).and_then(|b| b.try_into().ok());
         let block = block.map(u32::from_be_bytes);
-        let block = block.ok_or_else(|| damaged(Table::Epoch, &key, "key has no block"))?;
+        let block = block.ok_or_else(|| row_error(Table::Epoch, &key, "key has no block"))?;
         Ok((block <= at).then_some(block))
     }
 }

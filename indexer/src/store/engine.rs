@@ -3,6 +3,7 @@
 //! A second engine is a small adapter that passes [`super::conformance`].
 
 pub mod memory;
+pub mod overlay;
 pub mod sled;
 
 /// Why an engine failed.

@@ -41,6 +41,9 @@ pub struct Pulse {
     framed: bool,
 }
 
+/// Number of `NetworksAdded` in the manifest.
+const ADDED: u16 = 80;
+
 /// How an entry of a row is written.
 const GONE: u8 = 0;
 const RAW: u8 = 1;
@@ -84,12 +87,46 @@ impl Pulse {
             return row;
         }
         self.framed = true;
+        self.frame(number)
+    }
+
+    /// The full row of a block, after everything that happened in it.
+    pub fn frame(&self, number: BlockNumber) -> Vec<u8> {
         let mut row = vec![1];
         for (slot, (value, changed_at)) in &self.values {
-            varint(&mut row, u128::from(number - changed_at));
+            varint(&mut row, u128::from(number.saturating_sub(*changed_at)));
             entry(&mut row, *slot, None, Some(value));
         }
         row
+    }
+
+    /// What a span that began with block `joint` could not know, from `then`, the
+    /// values at that block: of values that were so since, when they changed; and what
+    /// is left of subnets that neither exist then nor now, which nobody reads.
+    pub fn age(&mut self, joint: BlockNumber, then: &Pulse) {
+        for (slot, (value, changed_at)) in &mut self.values {
+            if *changed_at <= joint
+                && let Some((before, at)) = then.get(*slot)
+                && before == value.as_slice()
+            {
+                *changed_at = at;
+            }
+        }
+        for (slot, left) in &then.values {
+            let left_over = slot.subnet != 0 && !then.exists(slot.subnet);
+            if left_over && !self.exists(slot.subnet) && !self.values.contains_key(slot) {
+                self.values.insert(*slot, left.clone());
+            }
+        }
+    }
+
+    /// Whether a subnet is there, by `NetworksAdded`.
+    fn exists(&self, subnet: u16) -> bool {
+        let slot = Slot {
+            item: ADDED,
+            subnet,
+        };
+        self.get(slot).is_some_and(|(value, _)| value == [1])
     }
 
     /// Reads a row on top of the rows before it; `None` when it is damaged.

@@ -5,6 +5,7 @@ use parity_scale_codec::{Compact, Decode, DecodeAll, Encode};
 
 use super::engine::Range;
 use super::pulse::{self, Pulse};
+use super::spans::Known;
 use super::tables::{self, Table, meta};
 use super::{Store, StoreError};
 use crate::activity::Topic;
@@ -26,12 +27,12 @@ pub struct BlockRow {
     pub events: u32,
 }
 
-/// What is indexed: all blocks from `first` to `last`.
+/// A span: all blocks from `first` to `last` are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Checkpoint {
-    /// First block in the store.
+    /// First block of the span; it was read whole.
     pub first: u32,
-    /// Last block in the store.
+    /// Last block of the span.
     pub last: u32,
     /// Hash of the last block.
     pub hash: [u8; 32],
@@ -58,7 +59,7 @@ pub struct RuntimeRow {
 /// A value of the chain's state as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateRow {
-    /// Block whose end state first had this value (or the first stored block).
+    /// Block whose end state first had this value, or at which the span first saw it.
     pub changed_at: BlockNumber,
     /// The raw SCALE bytes; `None` when the key was removed.
     pub value: Option<Vec<u8>>,
@@ -70,7 +71,7 @@ pub(super) fn u32_row(table: Table, key: &[u8], bytes: &[u8]) -> Result<u32, Sto
     Ok(u32::from_be_bytes(fixed))
 }
 
-fn row_error(table: Table, key: &[u8], what: impl Into<String>) -> StoreError {
+pub(super) fn row_error(table: Table, key: &[u8], what: impl Into<String>) -> StoreError {
     StoreError::Row {
         table: table.name(),
         key: hex::encode(key),
@@ -78,32 +79,16 @@ fn row_error(table: Table, key: &[u8], what: impl Into<String>) -> StoreError {
     }
 }
 
-fn scale_row<T: Decode>(table: Table, key: &[u8], bytes: &[u8]) -> Result<T, StoreError> {
+pub(super) fn scale_row<T: Decode>(
+    table: Table,
+    key: &[u8],
+    bytes: &[u8],
+) -> Result<T, StoreError> {
     T::decode_all(&mut &bytes[..]).map_err(|e| row_error(table, key, e.to_string()))
 }
 
 fn unpacked(table: Table, key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
     tables::unpack(bytes).ok_or_else(|| row_error(table, key, "cannot be unpacked"))
-}
-
-fn state_value(key: &[u8], bytes: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-    match bytes.split_first() {
-        Some((0, [])) => Ok(None),
-        Some((1, rest)) => unpacked(Table::State, key, rest).map(Some),
-        _ => Err(row_error(Table::State, key, "neither absent nor a value")),
-    }
-}
-
-/// Bytes of a state row.
-pub(crate) fn state_row_bytes(value: Option<&[u8]>) -> Vec<u8> {
-    match value {
-        None => vec![0],
-        Some(value) => {
-            let mut out = vec![1];
-            out.extend(tables::pack(value));
-            out
-        }
-    }
 }
 
 impl Store {
@@ -114,9 +99,9 @@ impl Store {
         }
     }
 
-    /// What is indexed; `None` for an empty store.
+    /// The highest span; `None` for an empty store.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
-        self.scale(Table::Meta, meta::CHECKPOINT)
+        Ok(self.known().spans.values().next_back().copied())
     }
 
     /// Genesis hash of the stored chain.
@@ -207,8 +192,21 @@ impl Store {
         }
     }
 
+    /// What `read` gives, with the spans as they are; again when two of them were
+    /// joined meanwhile.
+    fn pinned<T>(&self, read: impl Fn(&Known) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        loop {
+            let known = self.known();
+            let found = read(&known);
+            if self.known().joins == known.joins {
+                return found;
+            }
+        }
+    }
+
     /// The value of a storage key at the end of block `at`: the last row at or
-    /// before it. `None` when the store has never seen a value under the key.
+    /// before it, in the span of that block. `None` when the span has never seen
+    /// a value under the key.
     ///
     /// `item` is the manifest's number, `rest` the storage key after its first
     /// 32 bytes.
@@ -219,40 +217,136 @@ impl Store {
         at: BlockNumber,
     ) -> Result<Option<StateRow>, StoreError> {
         let prefix = tables::state_prefix(item, rest);
-        let mut range = Range::prefix(&prefix).reversed();
-        if let Some(next) = at.checked_add(1) {
-            let mut below = prefix.clone();
+        self.pinned(|known| {
+            let floor = known.floor(at);
+            let mut found = self.last_row(&prefix, floor, at)?;
+            // What a span saw first may be what the one below it knew before.
+            while let Some(row) = &found
+                && let Some(joint) = known.joint(floor, row.changed_at)
+                && let Some(before) = row.changed_at.checked_sub(1)
+                && let Some(before) = self.last_row(&prefix, floor, before)?
+                && before.changed_at <= joint
+                && before.value == row.value
+            {
+                found = Some(before);
+            }
+            Ok(found)
+        })
+    }
+
+    /// The last row of a state key from block `from` to block `to`.
+    pub(super) fn last_row(
+        &self,
+        prefix: &[u8],
+        from: BlockNumber,
+        to: BlockNumber,
+    ) -> Result<Option<StateRow>, StoreError> {
+        let mut range = Range::prefix(prefix).reversed();
+        range.from.extend_from_slice(&from.to_be_bytes());
+        if let Some(next) = to.checked_add(1) {
+            let mut below = prefix.to_vec();
             below.extend_from_slice(&next.to_be_bytes());
             range.below = Some(below);
         }
-        let Some(row) = self.engine().scan(range).next() else {
-            return Ok(None);
-        };
-        let (key, value) = row?;
-        Ok(Some(StateRow {
-            changed_at: block_of(&prefix, &key)?,
-            value: state_value(&key, &value)?,
-        }))
+        let row = self.engine().scan(range).next();
+        row.map(|row| self.state_row(prefix, row?)).transpose()
     }
 
-    /// Every change of a storage key, oldest first.
+    /// The first row of a state key from block `from` on.
+    pub(super) fn first_row(
+        &self,
+        prefix: &[u8],
+        from: BlockNumber,
+    ) -> Result<Option<StateRow>, StoreError> {
+        let mut range = Range::prefix(prefix);
+        range.from.extend_from_slice(&from.to_be_bytes());
+        let row = self.engine().scan(range).next();
+        row.map(|row| self.state_row(prefix, row?)).transpose()
+    }
+
+    /// Every change of a storage key, oldest first. In each span the first one is
+    /// the value that was there when the span first saw the key.
     pub fn state_changes(&self, item: u16, rest: &[u8]) -> Result<Vec<StateRow>, StoreError> {
         let prefix = tables::state_prefix(item, rest);
-        self.engine()
-            .scan(Range::prefix(&prefix))
-            .map(|row| {
-                let (key, value) = row?;
-                Ok(StateRow {
-                    changed_at: block_of(&prefix, &key)?,
-                    value: state_value(&key, &value)?,
-                })
-            })
-            .collect()
+        self.pinned(|known| {
+            let mut changes: Vec<StateRow> = Vec::new();
+            for row in self.engine().scan(Range::prefix(&prefix)) {
+                let row = self.state_row(&prefix, row?)?;
+                let floor = known.floor(row.changed_at);
+                let before = changes.last().filter(|last| last.changed_at >= floor);
+                // Without one before it, "known to be absent" is no change.
+                let value = before.and_then(|before| before.value.as_ref());
+                if value != row.value.as_ref() {
+                    changes.push(row);
+                }
+            }
+            Ok(changes)
+        })
+    }
+
+    /// Changes of a storage key in the blocks of a range, oldest first, at most
+    /// `max`.
+    pub fn state_changes_in(
+        &self,
+        item: u16,
+        rest: &[u8],
+        range: std::ops::RangeInclusive<BlockNumber>,
+        max: usize,
+    ) -> Result<Vec<StateRow>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let prefix = tables::state_prefix(item, rest);
+        let key = |number: BlockNumber| [&prefix[..], &number.to_be_bytes()].concat();
+        let mut keys = Range::prefix(&prefix);
+        keys.from = key(*range.start());
+        if let Some(next) = range.end().checked_add(1) {
+            keys.below = Some(key(next));
+        }
+        self.pinned(|known| {
+            let mut changes: Vec<StateRow> = Vec::new();
+            let mut before: Option<StateRow> = None;
+            for row in self.engine().scan(keys.clone()) {
+                let row = self.state_row(&prefix, row?)?;
+                let floor = known.floor(row.changed_at);
+                let same_span = before.take().filter(|before| before.changed_at >= floor);
+                let earlier = match (same_span, row.changed_at.checked_sub(1)) {
+                    (Some(before), _) => Some(before),
+                    (None, Some(to)) => self.last_row(&prefix, floor, to)?,
+                    (None, None) => None,
+                };
+                // What a span saw first may be what the one below it knew before.
+                if earlier.and_then(|earlier| earlier.value) != row.value {
+                    changes.push(row.clone());
+                }
+                before = Some(row);
+                if changes.len() >= max {
+                    break;
+                }
+            }
+            Ok(changes)
+        })
     }
 
     /// The keys (as in [`Store::state`]) of `item` that the store has ever seen.
     pub fn state_keys(&self, item: u16) -> Result<Vec<Vec<u8>>, StoreError> {
-        let table = Table::State.key(&item.to_be_bytes());
+        self.keys_from(item, Table::State.key(&item.to_be_bytes()))
+    }
+
+    /// As [`Store::state_keys`], those that begin with `start`. All keys of the item
+    /// must be of one length.
+    pub fn state_keys_under(&self, item: u16, start: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut table = Table::State.key(&item.to_be_bytes());
+        let first = self.engine().scan(Range::prefix(&table)).next();
+        let Some(row) = first else {
+            return Ok(Vec::new());
+        };
+        table.extend(row?.0.get(3));
+        table.extend_from_slice(start);
+        self.keys_from(item, table)
+    }
+
+    fn keys_from(&self, item: u16, table: Vec<u8>) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut keys = Vec::new();
         let mut from = table.clone();
         loop {
@@ -279,22 +373,42 @@ impl Store {
 
     /// Values of the items that are read in every block, at the end of `at`.
     pub fn pulse(&self, at: BlockNumber) -> Result<Pulse, StoreError> {
-        let first = self.checkpoint()?.map_or(0, |c| c.first);
-        let from = first.max(at - at % pulse::FRAME);
+        self.pinned(|known| self.pulse_in(known, at))
+    }
+
+    fn pulse_in(&self, known: &Known, at: BlockNumber) -> Result<Pulse, StoreError> {
+        let floor = known.floor(at);
         let mut pulse = Pulse::default();
-        for number in from..=at {
-            let key = number.to_be_bytes();
-            let damaged = |what| row_error(Table::Pulse, &key, what);
-            let row = self
-                .engine()
-                .get(&Table::Pulse.key(&key))?
-                .ok_or_else(|| damaged("is missing"))?;
-            let row = tables::unpack(&row).ok_or_else(|| damaged("cannot be unpacked"))?;
-            pulse
-                .apply(number, &row)
-                .ok_or_else(|| damaged("does not fit the rows before it"))?;
+        for number in floor.max(at - at % pulse::FRAME)..=at {
+            self.pulse_row(number, &mut pulse)?;
+        }
+        // The full row is of a span that knew nothing of what was below the joint.
+        let frame = at - at % pulse::FRAME;
+        if let Some(below) = frame.checked_sub(1)
+            && !known.is_told_again(floor, frame)
+            && let Some(joint) = known.joint(floor, below)
+        {
+            pulse.age(joint, &self.pulse_in(known, joint)?);
         }
         Ok(pulse)
+    }
+
+    /// Reads the row of one block on top of those before it.
+    pub(crate) fn pulse_row(
+        &self,
+        number: BlockNumber,
+        pulse: &mut Pulse,
+    ) -> Result<(), StoreError> {
+        let key = number.to_be_bytes();
+        let damaged = |what| row_error(Table::Pulse, &key, what);
+        let row = self
+            .engine()
+            .get(&Table::Pulse.key(&key))?
+            .ok_or_else(|| damaged("is missing"))?;
+        let row = tables::unpack(&row).ok_or_else(|| damaged("cannot be unpacked"))?;
+        pulse
+            .apply(number, &row)
+            .ok_or_else(|| damaged("does not fit the rows before it"))
     }
 
     /// Where a topic occurs: block and position (of an event or an extrinsic),
@@ -330,7 +444,8 @@ impl Store {
         Ok(places)
     }
 
-    /// Blocks up to `at` in which an epoch of `netuid` ran, newest first, at most `max`.
+    /// Blocks up to `at`, in its span, in which an epoch of `netuid` ran, newest
+    /// first, at most `max`.
     pub fn epochs(
         &self,
         netuid: u16,
@@ -339,6 +454,7 @@ impl Store {
     ) -> Result<Vec<BlockNumber>, StoreError> {
         let prefix = Table::Epoch.key(&netuid.to_be_bytes());
         let mut range = Range::prefix(&prefix).reversed();
+        range.from = tables::epoch_key(netuid, self.floor(at));
         if let Some(next) = at.checked_add(1) {
             range.below = Some(tables::epoch_key(netuid, next));
         }
@@ -350,7 +466,7 @@ impl Store {
     }
 }
 
-fn block_of(prefix: &[u8], key: &[u8]) -> Result<BlockNumber, StoreError> {
+pub(super) fn block_of(prefix: &[u8], key: &[u8]) -> Result<BlockNumber, StoreError> {
     let tail = key.get(prefix.len()..).unwrap_or_default();
     u32_row(Table::State, key, tail)
 }

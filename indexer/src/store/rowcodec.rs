@@ -6,11 +6,15 @@
 //! that does not pay, or the bytes are no such list, they are packed as
 //! [`super::tables::pack`] does it: the methods 0 and 1 are the same there and here.
 //!
-//! | method | what follows |
+//! | first byte | what follows |
 //! |---|---|
 //! | 0, 1 | as in [`super::tables::pack`] |
-//! | 2 | number of items, columns; stands by itself |
-//! | 3 | the same, predicted from the value before |
+//! | 2 + 2 × shape | number of items, columns; stands by itself |
+//! | 3 + 2 × shape | the same, predicted from the value before |
+//!
+//! The shape is 0 to 3 for a list of numbers of 1, 2, 4, 8 bytes, and 4 + 4 × uid +
+//! number, both 0 to 3 in the same way, for a list of pairs: a row is read without
+//! the metadata that it was written with.
 //!
 //! Whatever the bytes are, they come back as they were:
 //!
@@ -22,7 +26,7 @@
 //! let now = [8, 0, 0, 0xeb, 3, 1, 0, 0xce, 7];
 //! let small = encode(Some(&before), &now, shape);
 //! assert!(small.len() < now.len());
-//! assert_eq!(decode(Some(&before), &small, shape).as_deref(), Some(&now[..]));
+//! assert_eq!(decode(Some(&before), &small).as_deref(), Some(&now[..]));
 //! ```
 
 mod bits;
@@ -32,8 +36,7 @@ use chain_metadata::{Shape, Types};
 
 use super::tables;
 
-const ALONE: u8 = 2;
-const CHANGED: u8 = 3;
+const WIDTHS: [u8; 4] = [1, 2, 4, 8];
 
 /// Longer lists are packed instead; a damaged row must not allocate much.
 const MOST: usize = 65_536;
@@ -68,6 +71,23 @@ impl RowShape {
         }
     }
 
+    /// Its number in the first byte of a row; `None` for a width that is none.
+    fn number(self) -> Option<u8> {
+        let place = |width: u8| WIDTHS.iter().zip(0..).find(|(w, _)| **w == width);
+        match self {
+            RowShape::Numbers(width) => place(width).map(|(_, at)| at),
+            RowShape::Pairs(uid, number) => Some(4 + 4 * place(uid)?.1 + place(number)?.1),
+        }
+    }
+
+    fn of_number(number: u8) -> Option<RowShape> {
+        let width = |at: u8| WIDTHS.get(usize::from(at)).copied();
+        match number.checked_sub(4) {
+            None => width(number).map(RowShape::Numbers),
+            Some(pair) => Some(RowShape::Pairs(width(pair / 4)?, width(pair % 4)?)),
+        }
+    }
+
     /// Widths in bytes of uid (0 where there is none) and number.
     fn widths(self) -> (usize, usize) {
         match self {
@@ -90,15 +110,15 @@ struct Columns {
 /// need all before it.
 pub fn encode(previous: Option<&[u8]>, value: &[u8], shape: Option<RowShape>) -> Vec<u8> {
     let mut best = tables::pack(value);
-    let Some(shape) = shape else {
+    let Some((shape, kind)) = shape.and_then(|shape| Some((shape, shape.number()?))) else {
         return best;
     };
     let Some(now) = take_apart(value, shape) else {
         return best;
     };
     let before = previous.and_then(|bytes| take_apart(bytes, shape));
-    let mut offer = |method: u8, before: Option<&Columns>| {
-        let mut out = vec![method];
+    let mut offer = |before: Option<&Columns>| {
+        let mut out = vec![2 + 2 * kind + u8::from(before.is_some())];
         bits::varint(&mut out, now.numbers.len() as u64);
         let (uid, number) = shape.widths();
         if uid > 0 {
@@ -110,23 +130,26 @@ pub fn encode(previous: Option<&[u8]>, value: &[u8], shape: Option<RowShape>) ->
             best = out;
         }
     };
-    offer(ALONE, None);
+    offer(None);
     if before.is_some() {
-        offer(CHANGED, before.as_ref());
+        offer(before.as_ref());
     }
     best
 }
 
 /// Undoes [`encode`]. `None` when the bytes are damaged, or the value before is
 /// needed and not the one they were written behind.
-pub fn decode(previous: Option<&[u8]>, bytes: &[u8], shape: Option<RowShape>) -> Option<Vec<u8>> {
-    let (method, mut input) = bytes.split_first()?;
-    let before = match *method {
-        ALONE => None,
-        CHANGED => Some(take_apart(previous?, shape?)?),
-        _ => return tables::unpack(bytes),
+pub fn decode(previous: Option<&[u8]>, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (first, mut input) = bytes.split_first()?;
+    let Some(kind) = first.checked_sub(2) else {
+        return tables::unpack(bytes);
     };
-    let (uid, number) = shape?.widths();
+    let shape = RowShape::of_number(kind / 2)?;
+    let before = match kind % 2 {
+        0 => None,
+        _ => Some(take_apart(previous?, shape)?),
+    };
+    let (uid, number) = shape.widths();
     let count = usize::try_from(bits::take_varint(&mut input)?).ok()?;
     if count > MOST {
         return None;
@@ -145,7 +168,9 @@ pub fn decode(previous: Option<&[u8]>, bytes: &[u8], shape: Option<RowShape>) ->
 
 /// Whether a row can only be read behind the one before it.
 pub fn needs_previous(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&CHANGED)
+    bytes
+        .first()
+        .is_some_and(|first| *first > 1 && first % 2 == 1)
 }
 
 /// Columns of a value, if it is exactly a list of the shape: a length in its
@@ -265,20 +290,20 @@ mod tests {
         fn any_bytes_come_back((shape, previous, value) in two()) {
             let row = encode(previous.as_deref(), &value, shape);
             prop_assert!(row.len() <= value.len() + 1);
-            prop_assert_eq!(decode(previous.as_deref(), &row, shape), Some(value.clone()));
+            prop_assert_eq!(decode(previous.as_deref(), &row), Some(value.clone()));
             if !needs_previous(&row) {
-                prop_assert_eq!(decode(None, &row, shape), Some(value));
+                prop_assert_eq!(decode(None, &row), Some(value));
             }
         }
 
         #[test]
         fn damaged_rows_do_not_panic(
-            (shape, previous, _) in two(),
-            method in 0_u8..5,
+            (_, previous, _) in two(),
+            method in 0_u8..44,
             mut row in proptest::collection::vec(any::<u8>(), 0..60),
         ) {
             row.insert(0, method);
-            let _ = decode(previous.as_deref(), &row, shape);
+            let _ = decode(previous.as_deref(), &row);
         }
 
         #[test]
@@ -286,7 +311,7 @@ mod tests {
             let row = encode(previous.as_deref(), &value, shape);
             let keep = (0..row.len()).take_while(|at| (*at as f64) < cut * row.len() as f64).count();
             if keep < row.len() {
-                prop_assert_ne!(decode(previous.as_deref(), &row[..keep], shape), Some(value));
+                prop_assert_ne!(decode(previous.as_deref(), &row[..keep]), Some(value));
             }
         }
     }
@@ -319,7 +344,7 @@ mod tests {
         let after = row((0..200).filter(|at| at % 5 != 0 || *at == 60).map(cell));
         let small = encode(Some(&before), &after, shape);
         assert!(small.len() < 50, "{} bytes", small.len());
-        assert_eq!(decode(Some(&before), &small, shape), Some(after));
+        assert_eq!(decode(Some(&before), &small), Some(after));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! | table | key after the table byte | value |
 //! |---|---|---|
-//! | meta | a short ASCII name | see [`meta`] |
+//! | meta | a short ASCII name; some with a block number behind it | see [`meta`] |
 //! | block | number `u32` | SCALE of [`super::BlockRow`] |
 //! | hash | block hash, 32 bytes | number `u32` |
 //! | body | number `u32` | packed SCALE `Vec<Vec<u8>>`: raw extrinsics, in order |
@@ -11,14 +11,21 @@
 //! | extrinsic | first 16 bytes of the hash, number `u32`, index `u32` | empty |
 //! | runtime | spec version `u32` | SCALE of [`super::RuntimeRow`] |
 //! | metadata | blake2-256 of the bytes | packed metadata, as the node gave it |
-//! | state | item `u16`, length of the rest `u8`, rest of the storage key, block `u32` | 0 = absent, 1 + packed raw value |
+//! | state | item `u16`, length of the rest `u8`, rest of the storage key, block `u32` | a row of [`super::frames`]: the raw value, alone or behind an earlier one |
 //! | pulse | number `u32` | packed row of [`super::pulse`]: items that are read in every block |
-//! | epoch | netuid `u16`, block `u32` | empty: an epoch of the subnet ran in this block |
+//! | epoch | netuid `u16`, block `u32` | SCALE of [`super::history::EpochRow`]: an epoch of the subnet ran in this block |
 //! | activity | 17 bytes of [`crate::activity::Topic::tag`], block `u32` | SCALE `Vec<Compact<u32>>`: positions in the block |
 //! | commit | block `u32`, place `u32` among the commits of the block | SCALE of [`crate::commits::CommitRow`] |
 //! | commit-step | key of the commit, step `u16` from 0 | SCALE of [`crate::commits::Step`] |
 //! | commit-of | 0, netuid `u16`, or 1, hotkey, 32 bytes; then key of the commit | empty |
 //! | commit-open | key of a commit that can still take a step | empty |
+//! | stake-move | block `u32`, place `u32` among the movements of the block | SCALE of [`crate::stakes::Movement`] |
+//! | stake-of | 0, netuid `u16`, or 1, hotkey, or 2, coldkey, 32 bytes; then key of the movement | empty |
+//! | verdict | netuid `u16`, mechanism `u8`, block `u32` | SCALE of what [`crate::verify::Record`] holds |
+//! | verify | first block `u32` of a span | SCALE of the last block `u32` of [`super::verdicts::LookedAt`] |
+//! | tenancy | netuid `u16`, uid `u16`, block `u32` | SCALE of [`super::history::TenancyRow`]: who holds the uid from that block on |
+//! | tenancy-of | hotkey, 32 bytes, netuid `u16`, block `u32`, uid `u16` | empty: a tenancy of the hotkey begins |
+//! | weights-set | storage index `u16`, uid `u16`, block `u32` | SCALE of [`super::history::SetRow`]: what set the row of W in that block |
 //!
 //! All numbers in keys are big-endian, so that a scan is in order. *Packed* is
 //! one byte and the rest: 0 = as is, 1 = zstandard.
@@ -29,7 +36,7 @@
 use chain_metadata::BlockNumber;
 
 /// Version of every byte described in this file.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// A table of the store, by its first key byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +74,20 @@ pub enum Table {
     CommitOf = 42,
     /// Commits that can still take a step.
     CommitOpen = 43,
+    /// Movements of stake.
+    StakeMove = 50,
+    /// Movements of stake by subnet, hotkey and coldkey.
+    StakeOf = 51,
+    /// Verdicts on epochs.
+    Verdict = 70,
+    /// How far the verdicts go.
+    Verify = 71,
+    /// Who held a uid, and from when on.
+    Tenancy = 60,
+    /// Tenancies by hotkey.
+    TenancyOf = 61,
+    /// What set the rows of W.
+    WeightsSet = 62,
 }
 
 /// Keys of [`Table::Meta`].
@@ -75,12 +96,36 @@ pub mod meta {
     pub const FORMAT: &[u8] = b"format";
     /// Genesis hash, 32 bytes.
     pub const GENESIS: &[u8] = b"genesis";
-    /// SCALE of [`crate::store::Checkpoint`].
-    pub const CHECKPOINT: &[u8] = b"checkpoint";
+    /// Before the first block of a span: SCALE of [`crate::store::Checkpoint`].
+    pub const SPAN: &[u8] = b"span";
+    /// Before the first block of a span that was joined to the one below it, as
+    /// long as that matters: SCALE of [`crate::store::Joint`].
+    pub const JOINT: &[u8] = b"joint";
+    /// Before the first block of a span whose derived rows are made again: SCALE
+    /// of [`crate::store::Restage`].
+    pub const RESTAGE: &[u8] = b"restage";
+    /// Before the first of some blocks that no node gave: SCALE of
+    /// [`crate::store::Missing`].
+    pub const MISSING: &[u8] = b"missing";
+}
+
+/// A block and a place in it, as part of a key.
+pub(super) fn place_bytes(block: BlockNumber, index: u32) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&block.to_be_bytes());
+    bytes[4..].copy_from_slice(&index.to_be_bytes());
+    bytes
+}
+
+/// The block and the place at the end of a key; `None` when it has another length.
+pub(super) fn place_of(tail: &[u8]) -> Option<(BlockNumber, u32)> {
+    let (block, index) = tail.split_first_chunk::<4>()?;
+    let index = u32::from_be_bytes(index.try_into().ok()?);
+    Some((u32::from_be_bytes(*block), index))
 }
 
 /// All tables, in key order.
-pub const ALL: [Table; 16] = [
+pub const ALL: [Table; 23] = [
     Table::Meta,
     Table::Block,
     Table::Hash,
@@ -97,6 +142,13 @@ pub const ALL: [Table; 16] = [
     Table::CommitStep,
     Table::CommitOf,
     Table::CommitOpen,
+    Table::StakeMove,
+    Table::StakeOf,
+    Table::Verdict,
+    Table::Verify,
+    Table::Tenancy,
+    Table::TenancyOf,
+    Table::WeightsSet,
 ];
 
 impl Table {
@@ -119,6 +171,13 @@ impl Table {
             Table::CommitStep => "commit-step",
             Table::CommitOf => "commit-of",
             Table::CommitOpen => "commit-open",
+            Table::StakeMove => "stake-move",
+            Table::StakeOf => "stake-of",
+            Table::Verdict => "verdict",
+            Table::Verify => "verify",
+            Table::Tenancy => "tenancy",
+            Table::TenancyOf => "tenancy-of",
+            Table::WeightsSet => "weights-set",
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn load_old(inputs: &EpochInputs<'_>, old: &mut KeptRows) -> Result<(
 }
 
 /// A stored bond counts if its miner registered before this block.
-fn registered_before(inputs: &EpochInputs<'_>, uid: u16) -> u64 {
+pub(crate) fn registered_before(inputs: &EpochInputs<'_>, uid: u16) -> u64 {
     let tempo_ago = inputs.block.saturating_sub(u64::from(inputs.params.tempo));
     match inputs.rules.bond_mask {
         BondMask::LastUpdate => inputs.last_update_of(usize::from(uid)),
@@ -64,19 +64,27 @@ pub(crate) fn bond_weights(
     clipped: &[I32F32],
     between: &mut Vec<I32F32>,
 ) -> Source {
+    let source = source(inputs);
+    if source != Source::Between {
+        return source;
+    }
     let penalty = I32F32::from_u16_proportion(inputs.params.bonds_penalty);
-    if inputs.rules.bond_weights == BondWeights::Clipped || penalty == I32F32::ONE {
-        return Source::Clipped;
-    }
-    if penalty == I32F32::ZERO {
-        return Source::Weights;
-    }
     between.clear();
     // The difference is not positive, and its product is rounded down, away from zero.
     between.extend(weights.iter().zip(clipped).map(|(weight, clipped)| {
         weight.saturating_add(penalty.saturating_mul(clipped.saturating_sub(*weight)))
     }));
-    Source::Between
+    source
+}
+
+/// Which weights the new bonds come from.
+pub(crate) fn source(inputs: &EpochInputs<'_>) -> Source {
+    match inputs.params.bonds_penalty {
+        _ if inputs.rules.bond_weights == BondWeights::Clipped => Source::Clipped,
+        u16::MAX => Source::Clipped,
+        0 => Source::Weights,
+        _ => Source::Between,
+    }
 }
 
 /// What a formula needs.

@@ -1,13 +1,14 @@
 //! Tests of the epoch as a whole.
 
-mod case;
+pub(crate) mod case;
 mod choices;
 mod errors;
 mod fuzz;
+mod loaded;
 mod mechanisms;
-mod properties;
+pub(crate) mod properties;
 mod recorded;
-mod subnet;
+pub(crate) mod subnet;
 mod switches;
 mod vectors;
 mod vectors_math;

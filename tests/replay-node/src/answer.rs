@@ -70,18 +70,7 @@ impl Serialize for Answer {
 
 /// `0x` and the bytes as lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = Vec::with_capacity(bytes.len() * 2 + 2);
-    out.extend_from_slice(b"0x");
-    for byte in bytes {
-        // Both indices are below 16.
-        let pair = [
-            DIGITS[usize::from(byte >> 4)],
-            DIGITS[usize::from(byte & 15)],
-        ];
-        out.extend_from_slice(&pair);
-    }
-    String::from_utf8(out).unwrap_or_default()
+    format!("0x{}", faster_hex::hex_string(bytes))
 }
 
 /// Bytes given as hex text.

@@ -15,7 +15,7 @@ use crate::options::StartError;
 pub(crate) struct Block {
     pub(crate) number: u32,
     pub(crate) hash: H256,
-    parent: H256,
+    pub(crate) parent: H256,
     /// The recorded block that gives extrinsics and state.
     pub(crate) source: u32,
     /// Which fork it belongs to; 0 is the final branch.

@@ -33,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) lag: u32,
     pub(crate) genesis: Option<H256>,
     pub(crate) mute: bool,
+    pub(crate) pruned_below: u32,
 }
 
 /// What happens to the next calls of one method.
@@ -148,6 +149,12 @@ impl Faults {
         self.shared.settings_mut().mute = mute;
     }
 
+    /// Keeps no state of blocks below `number`, as a node that prunes; 0 keeps all. Headers, bodies
+    /// and hashes stay.
+    pub fn pruned_below(&self, number: u32) {
+        self.shared.settings_mut().pruned_below = number;
+    }
+
     /// Claims another hash for block 0, as a node of another chain.
     pub fn genesis(&self, hash: Option<H256>) {
         self.shared.settings_mut().genesis = hash;
@@ -193,6 +200,13 @@ impl Faults {
     /// final branch grows longer; its blocks can still be asked for by hash.
     pub fn fork(&self, depth: u32) -> Vec<H256> {
         self.shared.heads().fork(&self.shared.chain, depth.min(8))
+    }
+
+    /// Makes a fork that lost the best chain again, by the hash of its last block; it is announced as
+    /// the best head. False when there is no such fork or finality has passed its parent. The final
+    /// branch wins again when it grows longer.
+    pub fn switch_to(&self, tip: H256) -> bool {
+        self.shared.heads().switch_to(&self.shared.chain, &tip)
     }
 
     fn set(&self, method: &str, times: u64, fault: MethodFault) {

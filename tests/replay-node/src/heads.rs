@@ -165,6 +165,30 @@ impl Heads {
         added
     }
 
+    /// Makes the fork that ends with this block the best chain again; false when
+    /// there is no such fork, or finality has passed its parent.
+    pub(crate) fn switch_to(&mut self, chain: &Chain, tip: &H256) -> bool {
+        let mut blocks = Vec::new();
+        let mut hash = *tip;
+        while let Some(block) = self.losers.get(&hash).copied() {
+            blocks.push(block);
+            hash = block.parent;
+        }
+        blocks.reverse();
+        let Some(parent) = chain.find(&hash).map(|block| block.number) else {
+            return false;
+        };
+        let Some(best) = blocks.last().copied() else {
+            return false;
+        };
+        if self.finalized(0) > parent {
+            return false;
+        }
+        self.fork = Some(Fork { parent, blocks });
+        self.send(Event::Best(best));
+        true
+    }
+
     fn announce_finalized(&self, chain: &Chain) {
         if let Some(block) = chain.block(self.finalized(0)) {
             self.send(Event::Finalized(block));

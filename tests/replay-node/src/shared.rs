@@ -93,7 +93,7 @@ impl Shared {
 
     /// The block whose state a method is to read; without a hash the best one.
     pub(crate) fn state_at(&self, hash: Option<H256>) -> Result<Block, ErrorObjectOwned> {
-        match hash {
+        let block = match hash {
             Some(hash) => self.find(&hash).ok_or_else(|| {
                 client_error(format!(
                     "Client error: UnknownBlock: Header was not found in the database: {hash}"
@@ -102,7 +102,15 @@ impl Shared {
             None => self
                 .best()
                 .ok_or_else(|| client_error("UnknownBlock: this node has no blocks".into())),
+        }?;
+        if block.number < self.settings().pruned_below {
+            // Word for word what a node says.
+            return Err(client_error(format!(
+                "Client error: UnknownBlock: State already discarded for {}",
+                block.hash
+            )));
         }
+        Ok(block)
     }
 
     /// Adds up to `count` blocks of the final branch; how many there were.

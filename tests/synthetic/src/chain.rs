@@ -15,6 +15,9 @@ use crate::{Config, SyntheticError};
 /// The bytes of a row of W or B, and which setting or epoch made it.
 type Made = (u32, Vec<u8>);
 
+/// Raw extrinsics of a block and the values that were asked for with it.
+pub(crate) type BodyAndValues = (Vec<Vec<u8>>, Vec<Option<Vec<u8>>>);
+
 /// A made-up chain. Holds a hash a block and nothing else of its history, but
 /// for the row of W and B that was asked for last for each validator: they are
 /// asked for again and again.
@@ -115,6 +118,27 @@ impl Chain {
     pub fn body(&self, number: BlockNumber) -> Result<(Vec<Vec<u8>>, Vec<u8>), SyntheticError> {
         let Body { extrinsics, events } = body(&self.net, &self.words, number)?;
         Ok((extrinsics, events))
+    }
+
+    /// Extrinsics of a block and the values of keys at its end: as [`Chain::body`]
+    /// and [`Chain::storage`], but what happens in the block is made once.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn block(
+        &self,
+        number: BlockNumber,
+        keys: &[Vec<u8>],
+    ) -> Result<BodyAndValues, SyntheticError> {
+        let (extrinsics, events) = self.body(number)?;
+        let value = |key: &Vec<u8>| {
+            if *key == self.events_key {
+                return Ok((!events.is_empty()).then(|| events.clone()));
+            }
+            self.storage(number, key)
+        };
+        let values = keys.iter().map(value).collect::<Result<_, _>>()?;
+        Ok((extrinsics, values))
     }
 
     /// The value of a storage key at the end of a block; `None` is nothing.

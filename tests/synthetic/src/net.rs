@@ -50,6 +50,8 @@ pub(crate) struct Net {
     served: Option<Cycle>,
     /// Accounts seen, both ways: making one takes two hashes.
     accounts: RwLock<Accounts>,
+    /// Scores by rank where a few are strong.
+    steep: Vec<u64>,
     /// How much of its bonds a miner has after so many epochs, of [`FULL`].
     ramp: Vec<u64>,
 }
@@ -70,6 +72,10 @@ impl Net {
             staked: on(config.stake_moves, subnets * u64::from(config.validators)),
             served: on(config.axon_serves, subnets * u64::from(config.neurons)),
             accounts: RwLock::default(),
+            steep: std::iter::successors(Some(58_000), |score| Some(score * 97 / 100))
+                .map(|score| score + 3)
+                .take(256)
+                .collect(),
             ramp,
             config,
         })
@@ -225,7 +231,11 @@ impl Net {
             1 if rank < 12 => 600 + rank * 90,
             1 => 38_000 + rank * 20,
             2 => 900 + rank * 220,
-            _ => (0..rank).fold(58_000, |score, _| score * 97 / 100) + 3,
+            _ => self
+                .steep
+                .get(usize::try_from(rank).unwrap_or(0))
+                .copied()
+                .unwrap_or(3),
         };
         moved(base, walk(key, time), self.config.drift).clamp(1, FULL)
     }

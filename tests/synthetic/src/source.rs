@@ -1,13 +1,17 @@
 //! The chain as the road reads it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chain_metadata::{BlockNumber, H256, SpecVersion};
 use indexer::source::{Bytes, ChainSource, RawBlock, RawRuntime, SourceError, Want};
 
 use crate::{Chain, SyntheticError};
+
+/// Keys asked for and bytes given, by pallet and entry.
+type Asked = HashMap<[u8; 32], (u64, u64)>;
 
 /// A synthetic chain as a source; its head is final and never moves.
 #[derive(Debug, Clone)]
@@ -17,6 +21,8 @@ pub struct SyntheticSource {
     spent: Arc<AtomicU64>,
     /// Bytes of the blocks and values given.
     given: Arc<AtomicU64>,
+    /// Keys asked for and bytes given, by the first 32 bytes of the key.
+    asked: Arc<Mutex<Asked>>,
 }
 
 impl SyntheticSource {
@@ -26,6 +32,7 @@ impl SyntheticSource {
             chain,
             spent: Arc::default(),
             given: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
@@ -37,6 +44,32 @@ impl SyntheticSource {
     /// Bytes of headers, extrinsics and values that were given.
     pub fn given(&self) -> u64 {
         self.given.load(Ordering::Relaxed)
+    }
+
+    /// What was asked for so far, by pallet and entry: keys, and bytes given.
+    pub fn asked(&self) -> Vec<(String, u64, u64)> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let metadata = self.chain.metadata();
+        let name = |prefix: &[u8; 32]| match metadata.storage_by_key(prefix) {
+            Some(entry) => format!("{}.{}", entry.pallet, entry.name),
+            None => "others".to_owned(),
+        };
+        let rows = asked
+            .iter()
+            .map(|(p, (keys, bytes))| (name(p), *keys, *bytes));
+        rows.collect()
+    }
+
+    fn note(&self, keys: &[Bytes], values: &[Option<Bytes>]) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, value) in keys.iter().zip(values) {
+            let Some(prefix) = key.first_chunk::<32>() else {
+                continue;
+            };
+            let (keys, bytes) = asked.entry(*prefix).or_default();
+            *keys += 1;
+            *bytes += value.as_ref().map_or(0, |v| v.len()) as u64;
+        }
     }
 
     fn timed<T>(
@@ -64,19 +97,23 @@ impl SyntheticSource {
     fn values(&self, want: &Want) -> Result<Vec<Option<Bytes>>, SourceError> {
         let number = self.at(&want.at)?;
         let one = |key: &Bytes| self.chain.storage(number, key).map_err(broken);
-        want.keys.iter().map(one).collect()
+        let values: Vec<_> = want.keys.iter().map(one).collect::<Result<_, _>>()?;
+        self.note(&want.keys, &values);
+        Ok(values)
     }
 
     fn block(&self, number: BlockNumber, want: &Want) -> Result<RawBlock, SourceError> {
         let hash = self.hash(number)?;
         let (header, parent) = self.chain.header(number);
+        let (extrinsics, values) = self.chain.block(number, &want.keys).map_err(broken)?;
+        self.note(&want.keys, &values);
         Ok(RawBlock {
             number,
             hash,
             header,
             parent,
-            extrinsics: self.chain.body(number).map_err(broken)?.0,
-            values: self.values(want)?,
+            extrinsics,
+            values,
         })
     }
 

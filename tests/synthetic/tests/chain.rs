@@ -292,7 +292,7 @@ async fn the_store_equals_the_chain() {
     for at in (0..=chain.config().head).step_by(3) {
         let pulse = store.pulse(at).unwrap();
         for line in MANIFEST {
-            let Some(entry) = chain.metadata().storage(PALLET, line.entry) else {
+            let Some(entry) = chain.metadata().storage(line.pallet, line.entry) else {
                 continue;
             };
             let there = chain.keys(at, &entry.prefix).unwrap();

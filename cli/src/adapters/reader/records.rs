@@ -9,7 +9,7 @@ pub(super) fn stamp(at: &At) -> Stamp {
         block: at.number,
         hash: H256(at.row.hash),
         spec_version: at.row.spec,
-        finalized: true,
+        finalized: at.finalized,
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn block(number: BlockNumber) -> Block {
         extrinsic_count: 3,
         event_count: 5,
         digest_logs: vec![vec![6, 0xab], vec![]],
+        finalized: true,
     }
 }
 
@@ -283,5 +284,51 @@ pub(crate) fn commit(block: BlockNumber, at: BlockNumber, netuid: NetUid) -> Com
             error: "SubtensorModule.RevealTooEarly".into(),
             hash_matches: true,
         }],
+    }
+}
+
+pub(crate) fn movement(block: BlockNumber, filter: &StakeFilter) -> StakeMovement {
+    let side = |hotkey: u8, netuid: u16| StakeSide {
+        hotkey: Some(filter.hotkey.unwrap_or(account(hotkey))),
+        coldkey: filter.coldkey,
+        netuid: Some(filter.netuid.unwrap_or(NetUid(netuid))),
+    };
+    let added = block.is_multiple_of(2);
+    StakeMovement {
+        id: StakeMovementId { block, index: 1 },
+        kind: match added {
+            true => StakeMovementKind::Added,
+            false => StakeMovementKind::MovedAndTransferred,
+        },
+        from: (!added).then(|| side(3, 1)),
+        to: Some(side(4, 2)),
+        tao: Some(WIDE),
+        alpha: added.then_some(0),
+        fee: None,
+        event: 4,
+        made_by: added.then(|| CallPlace {
+            block,
+            extrinsic: 0,
+            path: Some(vec![2]),
+        }),
+    }
+}
+
+/// The third one has bytes that nobody can read.
+pub(crate) fn share(n: u8, of: StakeOf, netuid: Option<NetUid>) -> StakeShare {
+    let (hotkey, coldkey) = match of {
+        StakeOf::Hotkey(hotkey) => (hotkey, account(n)),
+        StakeOf::Coldkey(coldkey) => (account(n), coldkey),
+    };
+    StakeShare {
+        entry: "Alpha".into(),
+        hotkey,
+        coldkey,
+        netuid: Some(netuid.unwrap_or(NetUid(7))),
+        value: (n != 3).then(|| json!({ "bits": "340282366920938463463374607431768211455" })),
+        bytes: vec![n; 8],
+        changed_at: 11,
+        pool_alpha: Some(WIDE),
+        pool_shares: Some(json!({ "bits": "5" })),
     }
 }

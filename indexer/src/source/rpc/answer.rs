@@ -6,7 +6,7 @@ use chain_metadata::{BlockNumber, H256, Header, SpecVersion, blake2_256, encode_
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::source::{Bytes, RawBlock};
+use crate::source::{BestHead, Bytes, RawBlock};
 
 /// One answer: the raw result, or code and message of the error.
 pub(super) type Answer = Result<Box<RawValue>, (i32, String)>;
@@ -66,7 +66,7 @@ pub(super) fn error(code: i32, message: &str) -> Bad {
 pub(super) fn to_hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 + bytes.len() * 2);
     text.push_str("0x");
-    text.push_str(&hex::encode(bytes));
+    text.push_str(&faster_hex::hex_string(bytes));
     text
 }
 
@@ -74,7 +74,10 @@ fn from_hex(text: &str) -> Result<Bytes, Bad> {
     let digits = text
         .strip_prefix("0x")
         .ok_or_else(|| Bad::Broken(format!("{text:.40} does not begin with 0x")))?;
-    hex::decode(digits).map_err(|e| Bad::Broken(format!("bad hex: {e}")))
+    let mut bytes = vec![0; digits.len() / 2];
+    faster_hex::hex_decode(digits.as_bytes(), &mut bytes)
+        .map_err(|e| Bad::Broken(format!("bad hex: {e}")))?;
+    Ok(bytes)
 }
 
 fn hash32(text: &str) -> Result<H256, Bad> {
@@ -125,6 +128,16 @@ struct Block<'a> {
 pub(super) fn header_number(header: &RawValue) -> Option<BlockNumber> {
     let header: Header = serde_json::from_str(header.get()).ok()?;
     Some(header.number)
+}
+
+/// The block of a header notification; its hash is that of the header's bytes.
+pub(super) fn best_head(header: &RawValue) -> Option<BestHead> {
+    let header: Header = serde_json::from_str(header.get()).ok()?;
+    Some(BestHead {
+        number: header.number,
+        hash: blake2_256(&encode_header(&header)),
+        parent: header.parent_hash,
+    })
 }
 
 /// Height of a header.

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::address;
 use super::answer::{self, Answer};
 use super::health::{Health, lock};
+use crate::source::BestHead;
 
 /// Finalized heights as last heard, an endpoint each.
 pub(super) type Heights = Arc<watch::Sender<Vec<Option<BlockNumber>>>>;
@@ -202,6 +203,29 @@ impl Link {
             .into_iter()
             .map(|one| one.map_err(|error| told(&error)))
             .collect())
+    }
+
+    /// Its best heads from now on, the present one first; `None` when the node
+    /// gives no such subscription.
+    pub(super) async fn best_heads(&self) -> Option<Subscription<Box<RawValue>>> {
+        let subscribed = self.client.subscribe(
+            "chain_subscribeNewHeads",
+            rpc_params![],
+            "chain_unsubscribeNewHeads",
+        );
+        match subscribed.await {
+            Ok(heads) => Some(heads),
+            Err(error) => {
+                tracing::debug!(%error, "no subscription to best heads");
+                None
+            }
+        }
+    }
+
+    /// The best head when asked for it.
+    pub(super) async fn best_head(&self) -> Option<BestHead> {
+        let header = self.call(("chain_getHeader", rpc_params![])).await.ok()?;
+        answer::best_head(&header.ok()?)
     }
 
     fn late(&self) -> Ended {

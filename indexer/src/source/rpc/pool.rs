@@ -19,7 +19,7 @@ use super::{RpcOptions, Tuning};
 use crate::source::SourceError;
 
 /// An endpoint so many blocks behind another is asked after it.
-const BEHIND: BlockNumber = 5;
+pub(super) const BEHIND: BlockNumber = 5;
 /// Rounds over all endpoints at the first contact.
 const FIRST_ROUNDS: u32 = 3;
 /// Block hashes whose numbers are remembered.

@@ -25,10 +25,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// What is open at the end of a stored block.
+    /// What is open at the end of a stored block, of its span.
     pub(super) fn load(store: &Store, at: BlockNumber) -> Result<Ledger, StoreError> {
         let mut ledger = Ledger::default();
         for id in store.open_commits()? {
+            // Another span has entries of its own; `commit_entry` knows.
             if let Some(entry) = store.commit_entry(id, at)? {
                 ledger.keep(entry);
             }

@@ -108,7 +108,7 @@ pub enum RegistrationGate {
 pub enum RootEpoch {
     /// An epoch like any subnet's.
     Subnet,
-    /// An epoch of its own kind, outside this module.
+    /// An epoch of its own kind, which sets `EmissionValues`; not computed here, see [`crate::yuma`].
     Separate,
     /// None.
     Skipped,

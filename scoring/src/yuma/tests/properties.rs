@@ -324,7 +324,7 @@ fn where_order_matters() {
 }
 
 /// Anything at all, right or wrong.
-fn garbage() -> impl Strategy<Value = EpochInputs<'static>> {
+pub(crate) fn garbage() -> impl Strategy<Value = EpochInputs<'static>> {
     let entries =
         || prop::collection::vec((prop_oneof![0..8u16, any::<u16>()], any::<u16>()), 0..8);
     let rows = || prop::collection::vec((prop_oneof![0..8u16, any::<u16>()], entries()), 0..8);

@@ -145,3 +145,30 @@ async fn forks_have_a_limit_and_differ() {
     );
     node.stop().await;
 }
+
+#[tokio::test]
+async fn a_fork_that_lost_can_become_the_best_again() {
+    let node = stepped(20, 10).await;
+    let client = connect(&node).await;
+    let mut best = heads(&client, "NewHeads").await;
+    assert_eq!(next(&mut best).await.number, 20);
+    let fork = node.faults().fork(3);
+    for hash in &fork {
+        assert_eq!(hash_of(&next(&mut best).await), *hash);
+    }
+    node.advance(4);
+    assert_eq!(Some(hash_of(&next(&mut best).await)), node.hash(24));
+    assert!(node.faults().switch_to(fork[1]));
+    assert_eq!(hash_of(&next(&mut best).await), fork[1]);
+    let seen: Vec<Value> = fork[..2].iter().map(|hash| json!(hash)).collect();
+    assert_eq!(best_chain(&client, 21).await, seen);
+    // The final branch is longer with its next block.
+    node.advance(1);
+    assert_eq!(Some(hash_of(&next(&mut best).await)), node.hash(25));
+    assert_eq!(best_chain(&client, 21).await, finals(&node, 21..=25));
+    // No block of a fork, and a fork below the finalized head.
+    assert!(!node.faults().switch_to(node.hash(21).unwrap()));
+    node.advance(6);
+    assert!(!node.faults().switch_to(fork[2]));
+    node.stop().await;
+}

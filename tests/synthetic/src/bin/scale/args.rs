@@ -19,8 +19,9 @@ Indexes a synthetic chain and measures speed, bytes, memory and reads.
   --cache-mb N      sled's page cache (128)
   --window N        blocks fetched in one go (32)
   --reads N         metagraphs read (300)
-  --data-dir DIR    keep the store; one that is there is measured, not made again
-  --codec           measure indexer::store::rowcodec on every stored value
+  --data-dir DIR    keep the store; one that is there is gone on with
+  --compact         compact the store at the end, and read from it again
+  --codec           measure indexer::store::rowcodec and other layouts on what was stored
 ";
 
 /// What was asked for.
@@ -32,6 +33,7 @@ pub(crate) struct Args {
     pub(crate) reads: usize,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) codec: bool,
+    pub(crate) compact: bool,
 }
 
 impl Args {
@@ -51,11 +53,16 @@ impl Args {
             reads: 300,
             data_dir: None,
             codec: false,
+            compact: false,
         };
         let mut words = words;
         while let Some(word) = words.next() {
             if word == "--help" {
                 return Ok(None);
+            }
+            if word == "--compact" {
+                args.compact = true;
+                continue;
             }
             if word == "--codec" {
                 args.codec = true;

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use chain_metadata::StorageEntry;
-use indexer::items::PALLET;
 use indexer::store::Store;
 use indexer::store::engine::Range;
 use indexer::store::rowcodec::{RowShape, decode, encode};
@@ -53,7 +52,7 @@ pub(crate) fn print(out: &mut impl Write, store: &Store, chain: &Chain) -> Resul
         let (name, _) = row?;
         let (item, rest, block) = state_key(&name).ok_or("a state key is too short")?;
         let line = line_of(item).ok_or("a state row is of no item")?;
-        let entry = chain.metadata().storage(PALLET, line.entry);
+        let entry = chain.metadata().storage(line.pallet, line.entry);
         let entry = entry.ok_or("an item is not in the metadata")?;
         let Some(shape) = shape(entry) else {
             continue;
@@ -135,7 +134,7 @@ fn measure(sum: &mut Sum, key: &Key, value: &[u8], shape: RowShape) -> Result<()
     let behind = encode(key.previous.as_deref(), value, Some(shape));
     sum.writing += started.elapsed();
     let started = Instant::now();
-    let back = decode(key.previous.as_deref(), &behind, Some(shape));
+    let back = decode(key.previous.as_deref(), &behind);
     sum.reading += started.elapsed();
     if back.as_deref() != Some(value) {
         return Err("a value did not come back from the codec".into());

@@ -4,6 +4,8 @@
 
 mod args;
 mod codec;
+mod growth;
+mod layout;
 mod memory;
 mod reads;
 mod sizes;
@@ -13,6 +15,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use indexer::compact;
 use indexer::notify::Notify;
 use indexer::pipeline::{self, Plan, Progress};
 use indexer::store::Store;
@@ -23,6 +26,10 @@ use args::Args;
 use memory::Watch;
 
 pub(crate) type Failed = Box<dyn Error + Send + Sync>;
+
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<(), Failed> {
     let mut out = std::io::stdout().lock();
@@ -50,7 +57,7 @@ fn main() -> Result<(), Failed> {
     )?;
 
     let store = Store::open_sled(&dir, true, args.cache_bytes())?;
-    if store.checkpoint()?.is_none() {
+    if store.last()?.is_none_or(|last| last < config.head) {
         index(&mut out, &args, &chain, &store)?;
     }
     let disk = store.engine().size_on_disk()?;
@@ -58,6 +65,7 @@ fn main() -> Result<(), Failed> {
     sizes::print(&mut out, &sizes, disk)?;
     if args.codec {
         codec::print(&mut out, &store, &chain)?;
+        layout::print(&mut out, &store, &chain, args.cache_bytes())?;
     }
     drop(store);
 
@@ -70,6 +78,20 @@ fn main() -> Result<(), Failed> {
         mega(store.engine().size_on_disk()?)
     )?;
     reads::print(&mut out, &store, &chain, args.reads)?;
+    drop(store);
+    if args.compact {
+        let started = Instant::now();
+        let done = compact::compact(&dir, args.cache_bytes(), false)?;
+        writeln!(
+            out,
+            "\ncompacted in {:.1} s: {:.1} MB on disk before, {:.1} MB after",
+            started.elapsed().as_secs_f64(),
+            mega(done.before),
+            mega(done.after)
+        )?;
+        let store = Store::open_sled(&dir, false, args.cache_bytes())?;
+        reads::print(&mut out, &store, &chain, args.reads)?;
+    }
     writeln!(
         out,
         "\nmemory at its highest: {:.0} MB",
@@ -87,6 +109,7 @@ fn index(
 ) -> Result<(), Failed> {
     let source = Arc::new(SyntheticSource::new(chain.clone()));
     let (progress, mut seen) = watch::channel(Progress::default());
+    let more = seen.clone();
     let (_stop, stop) = watch::channel(false);
     let plan = Plan {
         until: Some(chain.config().head),
@@ -113,18 +136,18 @@ fn index(
             .ok()
             .and_then(|p| Some((p.committed?, started.elapsed())))
     });
+    let grown = runtime.spawn(growth::watch(store.clone(), source.clone(), more));
     let last = runtime.block_on(run)?.unwrap_or_default();
     let whole = started.elapsed();
     let (after, first) = runtime.block_on(first)?.unwrap_or((0, Duration::ZERO));
     let (peak, steady) = watch.stop();
-    let blocks = f64::from(last - after);
+    let blocks = f64::from(last.saturating_sub(after));
     let rate = blocks / (whole - first).as_secs_f64();
     let cpu = memory::cpu_seconds() - cpu;
     writeln!(
         out,
-        "indexed {} blocks in {:.1} s: the first window, with the whole state of block 0, in {:.1} s, \
-         then {rate:.1} blocks/s",
-        last + 1,
+        "indexed up to block {last} in {:.1} s: the first window in {:.1} s (of an empty store: with the \
+         whole state of block 0), then {rate:.1} blocks/s",
         whole.as_secs_f64(),
         first.as_secs_f64(),
     )?;
@@ -134,13 +157,19 @@ fn index(
         source.spent().as_secs_f64(),
         mega(source.given()),
     )?;
+    let mut asked = source.asked();
+    asked.sort_by_key(|(_, keys, _)| std::cmp::Reverse(*keys));
+    writeln!(out, "most asked for:")?;
+    for (name, keys, bytes) in asked.iter().take(12) {
+        writeln!(out, "  {name:<44} {keys:>9} keys {:>9.2} MB", mega(*bytes))?;
+    }
     writeln!(
         out,
         "memory while indexing: {:.0} MB at most, {:.0} MB in the middle of the second half",
         mega(peak),
         mega(steady)
     )?;
-    Ok(())
+    growth::print(out, &runtime.block_on(grown)??)
 }
 
 /// Bytes as millions.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use indexer::items::{Item, MANIFEST, PALLET, Refresh, Scope};
+use indexer::items::{Item, MANIFEST, Refresh, Scope};
 use indexer::store::Store;
 use indexer::store::engine::Range;
 use indexer::store::tables::{ALL, Table};
@@ -54,7 +54,7 @@ pub(crate) fn raw_value(
     rest: &[u8],
     block: u32,
 ) -> Result<Option<Vec<u8>>, Failed> {
-    let Some(entry) = chain.metadata().storage(PALLET, line.entry) else {
+    let Some(entry) = chain.metadata().storage(line.pallet, line.entry) else {
         return Ok(None);
     };
     let mut key = entry.prefix.to_vec();
@@ -96,7 +96,7 @@ pub(crate) fn measure(store: &Store, chain: &Chain) -> Result<Sizes, Failed> {
 }
 
 /// Whether the aim for bytes a (subnet, epoch) counts an item: W, B and vectors.
-fn aimed(line: &Item) -> bool {
+pub(crate) fn aimed(line: &Item) -> bool {
     match line.scope {
         Scope::MechUid | Scope::Mech => true,
         Scope::Subnet => line.refresh == Refresh::Epoch,

@@ -1,0 +1,300 @@
+//! REST under `/v1`: questions about epochs, answered as JSON; errors are problem documents.
+
+use std::str::FromStr;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde_json::Value;
+
+use super::App;
+use crate::rest::{EpochAt, Problem, Question, answer};
+use crate::schema::error::{INTERNAL_TEXT, code};
+
+/// What all paths begin with.
+const ROOT: &str = "/v1/";
+
+/// The routes.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/epochs/{netuid}/diff", get(diff))
+        .route("/v1/epochs/{netuid}/{block}", get(record))
+        .route("/v1/epochs/{netuid}/{block}/explain", get(explain))
+        .route("/v1/epochs/{netuid}/{block}/simulate", post(simulate))
+        .route("/v1/{*rest}", axum::routing::any(unknown))
+}
+
+async fn unknown(uri: Uri) -> Response {
+    let text = format!(
+        "there is nothing at {}; see /v1/epochs/{{netuid}}/{{block}} and, below it, explain and simulate, and /v1/epochs/{{netuid}}/diff",
+        uri.path()
+    );
+    failed(&Problem::new(code::NOT_FOUND, text))
+}
+
+async fn record(
+    State(app): State<App>,
+    Path((netuid, block)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let question = || {
+        let parameters = Parameters::new(query.as_deref(), &["mechanism"])?;
+        Ok(Question::Verification(
+            parameters.epoch(&netuid, "block", &block)?,
+        ))
+    };
+    answered(&app, question()).await
+}
+
+async fn explain(
+    State(app): State<App>,
+    Path((netuid, block)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let question = || {
+        let parameters = Parameters::new(query.as_deref(), &["mechanism", "uid"])?;
+        Ok(Question::Explain {
+            epoch: parameters.epoch(&netuid, "block", &block)?,
+            uid: number("uid", parameters.need("uid")?)?,
+        })
+    };
+    answered(&app, question()).await
+}
+
+async fn diff(
+    State(app): State<App>,
+    Path(netuid): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let question = || {
+        let known = ["mechanism", "hotkey", "from", "to", "field", "detail"];
+        let parameters = Parameters::new(query.as_deref(), &known)?;
+        let field = parameters.get("field").unwrap_or("incentive");
+        let dividends = match field {
+            "incentive" => false,
+            "dividends" => true,
+            _ => {
+                return Err(bad(format!(
+                    "`field` is {field}; give incentive or dividends"
+                )));
+            }
+        };
+        let detail = parameters.get("detail");
+        Ok(Question::Diff {
+            from: parameters.epoch(&netuid, "from", parameters.need("from")?)?,
+            to: number("to", parameters.need("to")?)?,
+            hotkey: parameters.need("hotkey")?.to_owned(),
+            dividends,
+            detail: detail.map(|text| number("detail", text)).transpose()?,
+        })
+    };
+    answered(&app, question()).await
+}
+
+async fn simulate(
+    State(app): State<App>,
+    Path((netuid, block)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return failed(&too_large(&app));
+        }
+        Err(rejection) => return failed(&bad(rejection.body_text())),
+    };
+    let question = || {
+        let parameters = Parameters::new(query.as_deref(), &[])?;
+        let epoch = parameters.epoch(&netuid, "block", &block)?;
+        simulation(epoch, &body)
+    };
+    answered(&app, question()).await
+}
+
+/// Reads `{"mechanism": 0, "horizon": 1, "patch": {…}}`, of which only the patch is needed.
+fn simulation(epoch: EpochAt, body: &[u8]) -> Result<Question, Problem> {
+    let form = "send {\"horizon\": 1, \"patch\": {…}}";
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("the body is not JSON ({error}); {form}")))?;
+    let Value::Object(mut body) = body else {
+        return Err(bad(format!("the body is not a JSON object; {form}")));
+    };
+    let mut whole = |name: &str, otherwise: u32| match body.remove(name) {
+        None => Ok(otherwise),
+        Some(value) => value
+            .as_u64()
+            .and_then(|value| u32::try_from(value).ok())
+            .ok_or_else(|| {
+                bad(format!(
+                    "`{name}` is {value}, but must be a small whole number"
+                ))
+            }),
+    };
+    let mechanism = whole("mechanism", 0)?;
+    let horizon = whole("horizon", 1)?;
+    let mechanism = u8::try_from(mechanism)
+        .map_err(|_| bad(format!("`mechanism` is {mechanism}, but 255 at most")))?;
+    let patch = body.remove("patch").ok_or_else(|| {
+        bad(format!(
+            "the body has no `patch`; {form}, with an empty object for none"
+        ))
+    })?;
+    if let Some(name) = body.keys().next() {
+        return Err(bad(format!(
+            "the body has an unknown member `{name}`; {form}"
+        )));
+    }
+    Ok(Question::Simulate {
+        epoch: EpochAt { mechanism, ..epoch },
+        horizon,
+        patch,
+    })
+}
+
+/// The parameters behind the question mark.
+struct Parameters<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Parameters<'a> {
+    fn new(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
+        let mut all: Vec<(&str, &str)> = Vec::new();
+        let pairs = query.unwrap_or_default().split('&');
+        for pair in pairs.filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if !known.contains(&name) {
+                let known = if known.is_empty() {
+                    "none is known here".to_owned()
+                } else {
+                    format!("known are {}", known.join(", "))
+                };
+                return Err(bad(format!("the parameter `{name}` is not known; {known}")));
+            }
+            if all.iter().any(|(other, _)| *other == name) {
+                return Err(bad(format!("`{name}` is given twice; give it once")));
+            }
+            all.push((name, value));
+        }
+        Ok(Self(all))
+    }
+
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let found = self.0.iter().find(|(other, _)| *other == name);
+        found.map(|(_, value)| *value)
+    }
+
+    fn need(&self, name: &str) -> Result<&'a str, Problem> {
+        let missing = || bad(format!("the parameter `{name}` is missing; give it"));
+        self.get(name).ok_or_else(missing)
+    }
+
+    fn epoch(&self, netuid: &str, name: &str, block: &str) -> Result<EpochAt, Problem> {
+        Ok(EpochAt {
+            netuid: number("netuid", netuid)?,
+            mechanism: number("mechanism", self.get("mechanism").unwrap_or("0"))?,
+            block: number(name, block)?,
+        })
+    }
+}
+
+fn number<T: FromStr>(name: &str, text: &str) -> Result<T, Problem> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain).ok_or_else(|| {
+        let bits = std::mem::size_of::<T>() * 8;
+        bad(format!(
+            "`{name}` is `{text}`, but must be a whole number of {bits} bits"
+        ))
+    })
+}
+
+fn bad(text: String) -> Problem {
+    Problem::new(code::BAD_INPUT, text)
+}
+
+/// Answers in a place among the queries, as GraphQL does.
+async fn answered(app: &App, question: Result<Question, Problem>) -> Response {
+    let question = match question {
+        Ok(question) => question,
+        Err(problem) => return failed(&problem),
+    };
+    let turn = tokio::time::timeout(app.limits.query_timeout(), app.queries.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        let text = "too many queries are being answered; try again in a moment";
+        return failed(&Problem::new(code::BUSY, text));
+    };
+    let text = match answer(&app.api, &question).await {
+        Ok(answer) => answer.to_string(),
+        Err(problem) => return failed(&problem),
+    };
+    if text.len() > app.limits.response_bytes {
+        let allowed = app.limits.response_bytes;
+        return failed(&Problem::new(
+            code::LIMIT,
+            format!(
+                "the answer has {} bytes, but at most {allowed} are allowed; ask for less",
+                text.len()
+            ),
+        ));
+    }
+    response(StatusCode::OK, "application/json", text)
+}
+
+fn too_large(app: &App) -> Problem {
+    let allowed = app.limits.body_bytes;
+    Problem::new(
+        code::LIMIT,
+        format!("the request's body is larger than {allowed} bytes; send a smaller patch"),
+    )
+    .with_status(413)
+}
+
+/// The problem document for a refusal of the layers or the router, which are bare text; none for
+/// other paths and other answers.
+pub(super) fn refusal(
+    app: &App,
+    method: &Method,
+    path: &str,
+    answer: &Response,
+) -> Option<Response> {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    let is_ours = kind.is_some_and(|kind| kind.as_bytes() == b"application/problem+json");
+    if !path.starts_with(ROOT) || is_ours {
+        return None;
+    }
+    let problem = match answer.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(app),
+        StatusCode::REQUEST_TIMEOUT => Problem::new(
+            code::TIMEOUT,
+            "the request took too long; ask for less at once",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => bad(format!(
+            "{path} does not take {method}; use GET, and POST for simulate"
+        ))
+        .with_status(405),
+        status if status.is_client_error() => bad("the request is not valid".to_owned()),
+        _ => return None,
+    };
+    Some(failed(&problem))
+}
+
+fn failed(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status);
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status == StatusCode::INTERNAL_SERVER_ERROR && problem.detail != INTERNAL_TEXT {
+        tracing::error!(%problem, "a question met an error");
+    }
+    let text = problem.document().to_string();
+    response(status, "application/problem+json", text)
+}
+
+fn response(status: StatusCode, kind: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
