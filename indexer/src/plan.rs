@@ -7,6 +7,7 @@
 //! nothing new turns up.
 
 mod decode;
+mod former;
 mod keys;
 mod reading;
 mod sweep;
@@ -26,6 +27,7 @@ use crate::world::World;
 pub use decode::Decoded;
 pub use keys::{Ahead, Key};
 
+use former::Former;
 use reading::Reading;
 
 /// A block with everything that is stored of it.
@@ -84,8 +86,8 @@ pub struct Planner<S> {
 }
 
 /// Blocks that wait for one batch with what they touched, and with what their
-/// epochs read at the parent.
-type Waiting = Vec<(Prepared, Vec<Key>, Vec<Key>)>;
+/// epochs read at the parent, and who had lost a uid before them.
+type Waiting = Vec<(Prepared, Vec<Key>, Vec<Key>, Former)>;
 
 /// Parses a runtime's metadata and binds the manifest to it.
 pub fn layout_of(raw: RawRuntime, block: BlockNumber) -> Result<Arc<Layout>, IndexError> {
@@ -216,12 +218,11 @@ impl<S: ChainSource> Planner<S> {
         if reading.in_one_round(&fetched, &mut self.world)? {
             let missing = reading.keys(&self.world);
             let inputs = reading.inputs(&self.world);
-            reading.forget_former(&mut self.world);
             let system = fetched.ahead.system();
             let values = fetched.values.into_iter().skip(system).collect();
             block.every = Some((fetched.ahead, values));
             block.epochs = reading.epochs();
-            waiting.push((block, missing, inputs));
+            waiting.push((block, missing, inputs, reading.into_former()));
             return Ok(());
         }
         self.flush(waiting, done).await?;
@@ -312,18 +313,19 @@ impl<S: ChainSource> Planner<S> {
     ) -> Result<(), IndexError> {
         let want: Vec<Want> = waiting
             .iter()
-            .flat_map(|(block, missing, inputs)| {
+            .flat_map(|(block, missing, inputs, _)| {
                 let at_parent = wanted(block.raw.parent, inputs);
                 [wanted(block.raw.hash, missing), at_parent].concat()
             })
             .collect();
         let mut values = answers(&self.source, &want).await?.into_iter();
-        for (mut block, missing, inputs) in waiting.drain(..) {
+        for (mut block, missing, inputs, former) in waiting.drain(..) {
             for (keys, found) in [(missing, &mut block.values), (inputs, &mut block.inputs)] {
                 if !keys.is_empty() {
                     found.extend(keys.into_iter().zip(values.next().unwrap_or_default()));
                 }
             }
+            former.learn(&block.epochs, &block.layout, &block.values, &mut self.world);
             done.push(block);
         }
         Ok(())

@@ -13,5 +13,6 @@ pub mod copying;
 pub mod diff;
 pub mod explain;
 pub mod fixed;
+pub mod local;
 pub mod simulate;
 pub mod yuma;

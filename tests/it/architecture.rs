@@ -81,9 +81,27 @@ fn who_may_import_whom() {
             ],
         ),
         (
+            "challenges",
+            &[
+                "graphql",
+                "replay-node",
+                "yumascope",
+                "weights-out",
+                "axum",
+                "async-graphql",
+                "sled",
+            ],
+        ),
+        (
+            "weights-out",
+            &["indexer", "graphql", "challenges", "yumascope", "sled"],
+        ),
+        (
             "graphql",
             &[
                 "indexer",
+                "challenges",
+                "weights-out",
                 "replay-node",
                 "yumascope",
                 "sled",

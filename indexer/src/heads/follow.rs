@@ -62,7 +62,8 @@ pub async fn follow<S: ChainSource>(
                 Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)
             ) {}
             match heads.settle() {
-                Ok(Some(tip)) => source.forget_below(tip.last),
+                // The block of the tip may still be read here, and is read at its parent too.
+                Ok(Some(tip)) => source.forget_below(tip.last.saturating_sub(1)),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "unfinalized blocks cannot be brought up to date")

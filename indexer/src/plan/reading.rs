@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chain_metadata::{AccountId, BlockNumber, KeyPart, Value};
 
+use super::former::Former;
 use super::keys::{Key, Keys};
 use super::sweep::Sweep;
 use super::{Fetched, Prepared};
@@ -49,7 +50,7 @@ pub(super) struct Reading {
     /// Hotkeys to whose stake this block added what was loaded before it.
     drained: BTreeSet<AccountId>,
     /// Hotkeys that had lost their uid before this block, by subnet.
-    former: Vec<(u16, BTreeSet<AccountId>)>,
+    former: Former,
     /// Subnets that were there before and are not any more.
     gone: BTreeSet<u16>,
     asked: HashSet<Bytes>,
@@ -110,12 +111,7 @@ impl Reading {
             before: world.subnets.iter().map(|(n, s)| (*n, before(s))).collect(),
             epochs: BTreeSet::new(),
             drained: std::mem::take(&mut world.loaded),
-            former: world
-                .subnets
-                .iter()
-                .filter(|(_, s)| !s.former.is_empty())
-                .map(|(n, s)| (*n, s.former.clone()))
-                .collect(),
+            former: Former::of(world),
             gone: BTreeSet::new(),
             asked: HashSet::new(),
         }
@@ -219,15 +215,9 @@ impl Reading {
         }
     }
 
-    /// What an epoch has taken away is not asked for again.
-    pub(super) fn forget_former(&self, world: &mut World) {
-        for (netuid, former) in &self.former {
-            if self.epochs.contains(netuid)
-                && let Some(subnet) = world.subnets.get_mut(netuid)
-            {
-                subnet.former.retain(|account| !former.contains(account));
-            }
-        }
+    /// Who had something of an epoch and no uid before this block.
+    pub(super) fn into_former(self) -> Former {
+        self.former
     }
 
     /// What is wanted now: known values, and keys that must be asked for. A key
@@ -576,11 +566,8 @@ impl Reading {
             };
             world.subnets.contains_key(&netuid)
         });
-        self.forget_former(world);
-        // A swap leaves zeros behind in every subnet, until the next epoch there.
-        for subnet in world.subnets.values_mut() {
-            subnet.former.extend(&self.touched.swapped);
-        }
+        self.former
+            .learn(&self.epochs(), &self.layout, values, world);
         world
             .subnets
             .retain(|netuid, _| !self.gone.contains(netuid));

@@ -26,6 +26,10 @@
 //! | tenancy | netuid `u16`, uid `u16`, block `u32` | SCALE of [`super::history::TenancyRow`]: who holds the uid from that block on |
 //! | tenancy-of | hotkey, 32 bytes, netuid `u16`, block `u32`, uid `u16` | empty: a tenancy of the hotkey begins |
 //! | weights-set | storage index `u16`, uid `u16`, block `u32` | SCALE of [`super::history::SetRow`]: what set the row of W in that block |
+//! | result | number `u64` of the record | packed JSON of a record of challenges (crate `challenges`) |
+//! | result-of | netuid `u16`, challenge, kind `u8`, subject, number `u64`; names with a length `u8` before them | empty |
+//! | result-payload | sha256 of the payload, 32 bytes | packed payload, as it came |
+//! | result-seen | kind `u8`, time `u64` in milliseconds, hash of the name, 32 bytes | what was taken in already: see crate `challenges` |
 //!
 //! All numbers in keys are big-endian, so that a scan is in order. *Packed* is
 //! one byte and the rest: 0 = as is, 1 = zstandard.
@@ -88,6 +92,14 @@ pub enum Table {
     TenancyOf = 61,
     /// What set the rows of W.
     WeightsSet = 62,
+    /// Records of challenges.
+    Result = 80,
+    /// Records of challenges by subnet, challenge, kind and subject.
+    ResultOf = 81,
+    /// What came in, byte by byte.
+    ResultPayload = 82,
+    /// Requests that were taken in already.
+    ResultSeen = 83,
 }
 
 /// Keys of [`Table::Meta`].
@@ -125,7 +137,7 @@ pub(super) fn place_of(tail: &[u8]) -> Option<(BlockNumber, u32)> {
 }
 
 /// All tables, in key order.
-pub const ALL: [Table; 23] = [
+pub const ALL: [Table; 27] = [
     Table::Meta,
     Table::Block,
     Table::Hash,
@@ -149,6 +161,10 @@ pub const ALL: [Table; 23] = [
     Table::Tenancy,
     Table::TenancyOf,
     Table::WeightsSet,
+    Table::Result,
+    Table::ResultOf,
+    Table::ResultPayload,
+    Table::ResultSeen,
 ];
 
 impl Table {
@@ -178,6 +194,10 @@ impl Table {
             Table::Tenancy => "tenancy",
             Table::TenancyOf => "tenancy-of",
             Table::WeightsSet => "weights-set",
+            Table::Result => "result",
+            Table::ResultOf => "result-of",
+            Table::ResultPayload => "result-payload",
+            Table::ResultSeen => "result-seen",
         }
     }
 

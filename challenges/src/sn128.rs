@@ -1,0 +1,3 @@
+//! ByteLeap: leases and matrix challenges.
+
+pub mod input;

@@ -1,0 +1,3 @@
+//! Compute-Subnet: proof of work.
+
+pub mod input;

@@ -1,0 +1,3 @@
+//! Weights written and read back.
+
+pub mod input;

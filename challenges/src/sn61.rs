@@ -1,0 +1,3 @@
+//! RedTeam: centralised scoring.
+
+pub mod input;

@@ -1,0 +1,3 @@
+//! Chutes: audits of reports and exports.
+
+pub mod input;

@@ -1,0 +1,6 @@
+//! RedTeam, centralised scoring.
+
+use super::Profile;
+
+/// The profiles.
+pub const PROFILES: &[Profile] = &[];

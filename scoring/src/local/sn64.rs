@@ -1,0 +1,6 @@
+//! Chutes, audits.
+
+use super::Profile;
+
+/// The profiles.
+pub const PROFILES: &[Profile] = &[];

@@ -1,0 +1,1 @@
+//! Sends a planned row of weights to the chain.
