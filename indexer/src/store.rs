@@ -205,11 +205,18 @@ impl Store {
     /// Commits block batches in order; each is atomic, all are durable on return.
     pub fn commit(&self, batches: Vec<Batch>) -> Result<(), StoreError> {
         let spans = Store::about_spans(&batches);
-        self.engine.commit(batches)?;
-        match self.top {
-            None => self.committed(spans),
-            Some(_) => Ok(()),
+        if self.top.is_some() {
+            return Ok(self.engine.commit(batches)?);
         }
+        let joins = spans::joins(&spans);
+        if joins {
+            self.joining(true)?;
+        }
+        if let Err(error) = self.engine.commit(batches) {
+            self.joining(false)?;
+            return Err(error.into());
+        }
+        self.committed(spans)
     }
 
     /// Refuses a node of another chain; remembers the genesis of the first one.

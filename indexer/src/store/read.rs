@@ -193,14 +193,17 @@ impl Store {
     }
 
     /// What `read` gives, with the spans as they are; again when two of them were
-    /// joined meanwhile.
+    /// joined meanwhile, or are being joined.
     fn pinned<T>(&self, read: impl Fn(&Known) -> Result<T, StoreError>) -> Result<T, StoreError> {
         loop {
             let known = self.known();
             let found = read(&known);
-            if self.known().joins == known.joins {
+            let now = self.known();
+            if now.joins == known.joins && !now.joining {
                 return found;
             }
+            // A join takes as long as a flush of the disk.
+            std::thread::sleep(std::time::Duration::from_micros(200));
         }
     }
 

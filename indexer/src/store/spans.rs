@@ -68,6 +68,8 @@ pub(super) struct Known {
     /// Spans that were joined since the store was opened: a read that began
     /// before a join and ended after it is done again.
     pub(super) joins: u64,
+    /// A join is being written: its rows may be there before it is known.
+    pub(super) joining: bool,
 }
 
 const NAMES: [&[u8]; 4] = [meta::SPAN, meta::JOINT, meta::RESTAGE, meta::MISSING];
@@ -240,9 +242,20 @@ impl Store {
         if keys.is_empty() {
             return Ok(());
         }
+        let joined = joins(&keys);
         self.change(|known| {
+            known.joining &= !joined;
             keys.iter()
                 .try_for_each(|(key, value)| known.apply(key, value.as_deref()))
+        })
+    }
+
+    /// Two spans are about to be joined, or were not after all: what is read
+    /// meanwhile is read again.
+    pub(super) fn joining(&self, joining: bool) -> Result<(), StoreError> {
+        self.change(|known| {
+            known.joining = joining;
+            Ok(())
         })
     }
 
@@ -361,6 +374,13 @@ impl Store {
     }
 }
 
+/// Whether rows of table meta take a span away.
+pub(super) fn joins(rows: &[(Vec<u8>, Option<Vec<u8>>)]) -> bool {
+    let span = Table::Meta.key(meta::SPAN);
+    rows.iter()
+        .any(|(key, value)| value.is_none() && key.starts_with(&span))
+}
+
 /// What is left of a range without some others, which are in order.
 pub fn without(
     range: (BlockNumber, BlockNumber),
@@ -418,77 +438,4 @@ pub fn delete_restage(batch: &mut Batch, span: BlockNumber) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn what_is_left_of_a_range(range in (0_u32..40, 0_u32..40), starts in proptest::collection::btree_map(0_u32..40, 0_u32..6, 0..6)) {
-            let (first, last) = (range.0.min(range.1), range.0.max(range.1));
-            let mut others: Vec<(u32, u32)> = Vec::new();
-            for (from, len) in starts {
-                if others.last().is_none_or(|(_, to)| from > *to) {
-                    others.push((from, from + len));
-                }
-            }
-            let left = without((first, last), others.iter().copied());
-            let held = |n: &u32| others.iter().any(|(a, b)| (a..=b).contains(&n));
-            let wanted: Vec<u32> = (first..=last).filter(|n| !held(n)).collect();
-            let got: Vec<u32> = left.iter().flat_map(|(a, b)| *a..=*b).collect();
-            prop_assert_eq!(got, wanted);
-            for pair in left.windows(2) {
-                prop_assert!(pair[0].1 + 1 < pair[1].0);
-            }
-        }
-    }
-
-    #[test]
-    fn the_end_of_all_numbers_is_no_overflow() {
-        assert_eq!(without((5, u32::MAX), [(7, u32::MAX)]), [(5, 6)]);
-        assert_eq!(without((0, u32::MAX), []), [(0, u32::MAX)]);
-    }
-
-    fn span(first: u32, last: u32) -> Checkpoint {
-        Checkpoint {
-            first,
-            last,
-            hash: [1; 32],
-            spec: 1,
-            upgraded_to: None,
-        }
-    }
-
-    #[test]
-    fn spans_are_found_by_their_blocks() {
-        let store = Store::in_memory().unwrap();
-        let mut batch = Batch::default();
-        put_span(&mut batch, &span(0, 9));
-        put_span(&mut batch, &span(20, 29));
-        store.commit(vec![batch]).unwrap();
-        assert_eq!(store.checkpoint().unwrap(), Some(span(20, 29)));
-        assert_eq!(store.span_of(9), Some(span(0, 9)));
-        assert_eq!(store.span_of(10), None);
-        assert_eq!(store.span_to(29), Some(span(20, 29)));
-        assert_eq!((store.floor(9), store.floor(25)), (0, 20));
-        // A span that begins does not see what lies below it.
-        store.starting(12).unwrap();
-        assert_eq!(
-            (store.floor(9), store.floor(13), store.floor(20)),
-            (0, 12, 20)
-        );
-        store
-            .set_missing(&Missing {
-                first: 5,
-                last: 15,
-                reason: "pruned".into(),
-            })
-            .unwrap();
-        let missing = store.missing();
-        assert_eq!((missing[0].first, missing[0].last), (10, 15));
-        // The same after the store was opened again.
-        let again = Store::open(store.engine.clone()).unwrap();
-        assert_eq!((again.spans(), again.missing()), (store.spans(), missing));
-    }
-}
+mod tests;
