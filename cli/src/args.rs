@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Compute epochs with and without a patch (other weights, stakes, hyperparameters…).
     Simulate(SimulateArgs),
+    /// Show who sets weights that others had before, as a statistic over a range of blocks.
+    Copying(CopyingArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
 }
@@ -333,4 +335,25 @@ pub(crate) struct SimulateArgs {
     /// What is different, as JSON: an object like GraphQL's SimulationPatch; without it nothing is.
     #[arg(long, value_name = "FILE")]
     pub(crate) patch: Option<PathBuf>,
+    /// Only these neurons, with commas between them [default: all that the patch changes].
+    #[arg(long, value_name = "UIDS", value_delimiter = ',')]
+    pub(crate) uids: Option<Vec<u16>>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CopyingArgs {
+    #[command(flatten)]
+    pub(crate) blocks: BlocksArgs,
+    /// Lowest block.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) from: u32,
+    /// Highest block.
+    #[arg(long, value_name = "BLOCK")]
+    pub(crate) to: u32,
+    /// The greatest lag, in epochs, 0 to 1000 [default: 8].
+    #[arg(long, value_name = "N")]
+    pub(crate) lag: Option<u32>,
+    /// How many others each validator is shown with [default: 3].
+    #[arg(long, value_name = "N")]
+    pub(crate) relations: Option<u16>,
 }

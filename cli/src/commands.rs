@@ -35,6 +35,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Explain(args) => whatif::explain(&args),
         Command::Diff(args) => whatif::diff(&args),
         Command::Simulate(args) => whatif::simulate(&args),
+        Command::Copying(args) => whatif::copying(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::ports::Reader;
 use crate::reads::Reads;
 use crate::schema::error::{INTERNAL_TEXT, code};
+use crate::schema::whatif::{DEFAULT_LAG, DEFAULT_RELATIONS};
 use crate::schema::{self, Api, Limits};
 pub use problem::Problem;
 
@@ -62,6 +63,19 @@ pub enum Question {
         horizon: u32,
         /// The patch: an object like the schema's `SimulationPatch`.
         patch: Value,
+        /// Which neurons are told of; all that the patch changes when `None`.
+        uids: Option<Vec<u16>>,
+    },
+    /// Who sets weights that others had before.
+    Copying {
+        /// Subnet, mechanism and the lowest block, in which no epoch need have run.
+        from: EpochAt,
+        /// Highest block.
+        to: BlockNumber,
+        /// The greatest lag, in epochs; the schema's default when `None`.
+        lag: Option<u32>,
+        /// How many others each validator is shown with; the schema's default when `None`.
+        relations: Option<u16>,
     },
 }
 
@@ -98,11 +112,25 @@ impl Question {
                 epoch,
                 horizon,
                 patch,
+                uids,
             } => {
                 let mut variables = of(epoch);
                 variables["horizon"] = json!(horizon);
                 variables["patch"] = patch.clone();
+                variables["uids"] = json!(uids);
                 (documents::SIMULATE, variables)
+            }
+            Self::Copying {
+                from,
+                to,
+                lag,
+                relations,
+            } => {
+                let mut variables = of(from);
+                variables["to"] = json!(to);
+                variables["lag"] = json!(lag.unwrap_or(DEFAULT_LAG));
+                variables["relations"] = json!(relations.unwrap_or(DEFAULT_RELATIONS));
+                (documents::COPYING, variables)
             }
         };
         Request::new(document).variables(Variables::from_json(variables))
@@ -113,6 +141,7 @@ impl Question {
         let (Self::Verification(epoch)
         | Self::Explain { epoch, .. }
         | Self::Diff { from: epoch, .. }
+        | Self::Copying { from: epoch, .. }
         | Self::Simulate { epoch, .. }) = self;
         format!(
             "no epoch of subnet {} ran in block {}, and none was due",

@@ -36,7 +36,7 @@ mod subscription;
 mod tenancy;
 mod verification;
 mod weights_set;
-mod whatif;
+pub(crate) mod whatif;
 
 pub use limits::Limits;
 pub(crate) use status::lag;

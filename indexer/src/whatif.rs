@@ -191,7 +191,15 @@ pub struct Explained {
 /// [`WhatIfError::NotFound`] as [`epoch`], for a uid that the subnet does not have, and for an epoch
 /// that cannot be computed.
 pub fn explain(store: &Store, key: Key, uid: u16) -> Result<Explained, WhatIfError> {
-    let epoch = epoch(store, key)?;
+    explain_in(&epoch(store, key)?, uid)
+}
+
+/// Explains a uid's numbers of an epoch that was read.
+///
+/// # Errors
+/// [`WhatIfError::NotFound`] for a uid that the subnet does not have, and for an epoch that cannot be
+/// computed.
+pub fn explain_in(epoch: &Epoch, uid: u16) -> Result<Explained, WhatIfError> {
     let explanation = match scoring::explain::explain(&epoch.inputs, uid) {
         Ok(explanation) => explanation,
         Err(error @ ExplainError::UnknownUid { .. }) => {
@@ -206,6 +214,6 @@ pub fn explain(store: &Store, key: Key, uid: u16) -> Result<Explained, WhatIfErr
     Ok(Explained {
         spec: epoch.inputs.rules.spec,
         explanation,
-        doubts: epoch.doubts,
+        doubts: epoch.doubts.clone(),
     })
 }

@@ -1,5 +1,8 @@
 //! What made a number, what changed it, what would have: as the program serves and prints it.
 
+mod computed;
+mod upgrades;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -65,13 +68,15 @@ fn all(served: &Served, fields: &[String], at_once: usize) -> Vec<Value> {
 }
 
 #[test]
-fn every_number_is_explained_and_every_change_is_split() {
+fn what_is_served_is_what_is_stored() {
     let served = demo();
     complete(&served);
     let (mut explained, mut split, mut moved) = (0, 0, 0);
     for netuid in 1..=3 {
         let blocks = epochs(&served, netuid);
         assert!(blocks.len() >= 15, "{netuid}: {blocks:?}");
+        // All epochs are computed without a server, in `computed`.
+        let blocks = blocks.into_iter().rev().take(2).rev();
         let mut before: Option<(u64, Vec<Value>)> = None;
         for block in blocks {
             let after = neurons(&served, netuid, block);
@@ -127,7 +132,7 @@ fn every_number_is_explained_and_every_change_is_split() {
         }
     }
     assert!(
-        explained > 300 && split > 300 && moved > 50,
+        explained > 20 && split > 20 && moved > 2,
         "{explained} {split} {moved}"
     );
 }
@@ -256,6 +261,15 @@ fn a_patch_goes_beyond_what_is_stored_and_wrong_ones_are_told() {
         let detail = told["detail"].as_str().unwrap();
         assert!(detail.contains(part), "{patch}: {detail}");
     }
+    // As long as it may be, for a subnet of this size: the work is what is limited.
+    let longest = json!({ "horizon": 360, "patch": { "remove": [uid] }, "uids": [uid, other] });
+    let (status, told) = post(&path, &longest);
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(told["epochs"].as_array().unwrap().len(), 360);
+    let neurons = told["epochs"].as_array().unwrap().iter();
+    let neurons = neurons.flat_map(|epoch| epoch["neurons"].as_array().unwrap());
+    let told: BTreeSet<_> = neurons.map(|n| n["uid"].as_u64().unwrap()).collect();
+    assert!(told.contains(&uid) && told.is_subset(&BTreeSet::from([uid, other])));
     let long = json!({ "horizon": 361, "patch": {} });
     let (status, told) = post(&path, &long);
     assert_eq!(
@@ -366,6 +380,31 @@ fn copying_is_measured_over_the_stored_rows() {
         }
     }
     assert!(changed > 0, "{told}");
+
+    let path = "/v1/weights/1/copying?from=0&to=329&relations=50";
+    let (status, answer) = http(&served.address, "GET", path, "");
+    let rest: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(status, 200, "{rest}");
+    assert_eq!(rest["steps"], told["steps"]);
+    for (rest, told) in rest["validators"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(validators)
+    {
+        for field in ["hotkey", "changes", "score", "leader"] {
+            assert_eq!(rest[field], told[field]);
+        }
+        let relations = rest["relations"].as_array().unwrap();
+        assert_eq!(relations.len(), told["relations"].as_array().unwrap().len());
+    }
+    let (status, answer) = http(
+        &served.address,
+        "GET",
+        &path.replace("from=0", "from=325"),
+        "",
+    );
+    assert!(status == 404 && answer.contains("two at least"), "{answer}");
 }
 
 fn folder(name: &str) -> std::path::PathBuf {
@@ -417,6 +456,25 @@ fn the_program_prints_the_same() {
     let (_, line, _) = run("simulate", &[&simulate[..], &["--json"]].concat());
     let told: Value = serde_json::from_str(&line).unwrap();
     assert!(page.contains(told["permalink"].as_str().unwrap()), "{page}");
+
+    let copying = ["--from", "30", "--to", "129", "--relations", "1"];
+    let (good, page, err) = run("copying", &copying);
+    assert!(good && page.contains("epochs, from block"), "{err}{page}");
+    let (good, line, err) = run("copying", &[&copying[..], &["--json"]].concat());
+    assert!(good, "{err}");
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let validators = told["validators"].as_array().unwrap();
+    assert!(!validators.is_empty(), "{told}");
+    for validator in validators {
+        let (hotkey, changes) = (&validator["hotkey"], &validator["changes"]);
+        let line = format!("{}: {changes} changes", hotkey.as_str().unwrap());
+        assert!(page.contains(&line), "no {line} in {page}");
+        assert!(validator["relations"].as_array().unwrap().len() <= 1);
+    }
+    let (good, _, err) = run("copying", &["--from", "9", "--to", "8"]);
+    assert!(!good && err.contains("give the lower one first"), "{err}");
+    let (good, _, err) = run("copying", &["--from", "30", "--to", "129", "--lag", "1001"]);
+    assert!(!good && err.contains("1000 at most"), "{err}");
 
     let nobody = format!("0x{}", "ee".repeat(32));
     let diff = ["--from", "57", "--to", "57", "--hotkey", &nobody];

@@ -1,4 +1,5 @@
-//! `explain`, `diff` and `simulate`: what made a number, what changed it, what would have.
+//! `explain`, `diff`, `simulate` and `copying`: what made a number, what changed it, what would
+//! have, and who sets the weights of others.
 //!
 //! The questions and their JSON are REST's; here is what people read of it.
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use super::verify::opened;
 use crate::adapters::reader::StoreReader;
-use crate::args::{BlocksArgs, DiffArgs, ExplainArgs, SimulateArgs};
+use crate::args::{BlocksArgs, CopyingArgs, DiffArgs, ExplainArgs, SimulateArgs};
 
 /// Explains a uid's numbers of an epoch.
 pub(crate) fn explain(args: &ExplainArgs) -> Result<()> {
@@ -49,8 +50,20 @@ pub(crate) fn simulate(args: &SimulateArgs) -> Result<()> {
         epoch: epoch(&args.blocks, args.block),
         horizon: args.horizon,
         patch,
+        uids: args.uids.clone(),
     };
     answer(&args.blocks, &question, simulated)
+}
+
+/// Compares validators with what others had set before.
+pub(crate) fn copying(args: &CopyingArgs) -> Result<()> {
+    let question = Question::Copying {
+        from: epoch(&args.blocks, args.from),
+        to: args.to,
+        lag: args.lag,
+        relations: args.relations,
+    };
+    answer(&args.blocks, &question, copied)
 }
 
 fn epoch(blocks: &BlocksArgs, block: u32) -> EpochAt {
@@ -294,4 +307,61 @@ fn simulated(told: &Value) -> String {
         }
     }
     page.0
+}
+
+fn copied(told: &Value) -> String {
+    let mut page = Page::default();
+    let steps = list(&told["steps"]);
+    let end = |step: Option<&Value>| step.map(plain).unwrap_or_default();
+    page.line(format_args!(
+        "{} epochs, from block {} to block {}",
+        steps.len(),
+        end(steps.first()),
+        end(steps.last())
+    ));
+    let validators = list(&told["validators"]);
+    if validators.is_empty() {
+        page.line(format_args!("nobody had weights"));
+    }
+    for validator in validators {
+        page.line(format_args!(
+            "\n{}: {} changes, score {}{}",
+            plain(&validator["hotkey"]),
+            plain(&validator["changes"]),
+            share(&validator["score"]),
+            match plain(&validator["leader"]) {
+                leader if leader.is_empty() => ", follows nobody".to_owned(),
+                leader => format!(", follows {leader}"),
+            }
+        ));
+        let relations = list(&validator["relations"]);
+        if !relations.is_empty() {
+            page.line(format_args!(
+                "  score   timing  repeated  lag  compared  identical  correlation  reverse  together  of"
+            ));
+        }
+        for relation in relations {
+            page.line(format_args!(
+                "  {:<6}  {:<6}  {:<8}  {:>3}  {:>8}  {:>9}  {:<11}  {:<7}  {:<8}  {}",
+                share(&relation["score"]),
+                share(&relation["timing"]),
+                share(&relation["repeated"]),
+                plain(&relation["lag"]),
+                plain(&relation["compared"]),
+                plain(&relation["identical"]),
+                share(&relation["correlation"]),
+                share(&relation["reverse"]),
+                share(&relation["together"]),
+                plain(&relation["leader"]),
+            ));
+        }
+    }
+    page.0
+}
+
+/// A share with three digits; nothing for null.
+fn share(value: &Value) -> String {
+    value
+        .as_f64()
+        .map_or_else(String::new, |share| format!("{share:.3}"))
 }

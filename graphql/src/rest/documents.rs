@@ -59,7 +59,8 @@ pub(super) const DIFF: &str = "query(
 
 /// Epochs with and without a patch.
 pub(super) const SIMULATE: &str = "query(
-  $netuid: Int!, $mechanism: Int!, $block: Int!, $horizon: Int!, $patch: SimulationPatch!
+  $netuid: Int!, $mechanism: Int!, $block: Int!, $horizon: Int!, $patch: SimulationPatch!,
+  $uids: [Int!]
 ) {
   answer: simulate(
     netuid: $netuid, mechanism: $mechanism, block: $block, horizon: $horizon, patch: $patch
@@ -67,10 +68,28 @@ pub(super) const SIMULATE: &str = "query(
     permalink inputsHash cost costLimit notes
     epochs {
       index blockNumber isStored isChanged permitsGained permitsLost
-      neurons {
+      neurons(uids: $uids) {
         uid incentive { without with delta } dividends { without with delta }
         consensus { without with delta } validatorTrust { without with delta }
         emission { without with delta } validatorPermit { without with }
+      }
+    }
+  }
+}";
+
+/// Who sets weights that others had before.
+pub(super) const COPYING: &str = "query(
+  $netuid: Int!, $mechanism: Int!, $block: Int!, $to: Int!, $lag: Int!, $relations: Int!
+) {
+  answer: weightCopying(
+    netuid: $netuid, mechanism: $mechanism, from: $block, to: $to, maxLag: $lag
+  ) {
+    steps
+    validators {
+      hotkey changes score leader
+      relations(first: $relations) {
+        leader follows score timing repeated lag compared identical correlation cosine reverse
+        together
       }
     }
   }

@@ -70,9 +70,19 @@ pub(crate) fn epoch(child: usize) -> usize {
 /// What computing many epochs costs before anything is given out.
 pub(crate) const WHAT_IF: usize = 100 * METAGRAPH;
 
-/// A simulation: so many epochs, each with something for every neuron.
+/// A simulation: so many epochs. What is said of neurons is counted when their number is known.
 pub(crate) fn simulation(horizon: u32, child: usize) -> usize {
     times(usize::try_from(horizon).unwrap_or(CEILING), child, WHAT_IF)
+}
+
+/// A list whose length is counted when it is known: here it is one item.
+pub(crate) fn counted_later(child: usize) -> usize {
+    times(1, child, 1)
+}
+
+/// So many others that a validator is compared with.
+pub(crate) fn relations(first: u16, child: usize) -> usize {
+    times(usize::from(first).min(NEURONS), child, 1)
 }
 
 /// A page of a history, each item of which is a few rows.

@@ -16,7 +16,7 @@ use super::verification::Verifications;
 use super::weights_set::{self, WeightsVersionConnection};
 use super::whatif::WhatIf;
 use crate::loaders::loaders;
-use crate::ports::{EventFilter, ExtrinsicFilter, SeriesWanted};
+use crate::ports::{EventFilter, ExtrinsicFilter, ReadError, Reader, SeriesWanted};
 
 /// Read access to everything that is stored. Null never stands for 0: it means that a value is not
 /// known or does not exist at that block. Block heights, netuids and uids are plain integers;
@@ -66,6 +66,32 @@ impl Window {
         };
         Ok(Window { first, after })
     }
+}
+
+/// A page of what belongs to blocks one by one, oldest first: what was read, and the cursor behind
+/// it where more may follow. The block after which the page begins was on the one before.
+pub(crate) async fn by_block<T: Send + 'static>(
+    ctx: &Context<'_>,
+    (name, kind): (&'static str, Kind),
+    (from, to): (BlockNumber, BlockNumber),
+    Window { first, after }: Window,
+    read: impl FnOnce(&dyn Reader, BlockNumber, usize) -> Result<Vec<T>, ReadError> + Send + 'static,
+    block_of: impl FnOnce(&T) -> BlockNumber,
+) -> Res<(Vec<T>, Option<String>)> {
+    let from = match after {
+        Some((block, _)) => from.max(block.saturating_add(1)),
+        None => from,
+    };
+    let mut found = Vec::new();
+    if from <= to {
+        let reads = &loaders(ctx)?.reads;
+        found = reads
+            .run(name, move |reader| read(reader, from, first))
+            .await?;
+    }
+    let last = found.last().filter(|_| found.len() >= first);
+    let end_cursor = last.map(|item| cursor(kind, (block_of(item), 0)));
+    Ok((found, end_cursor))
 }
 
 /// The cursor of a place.

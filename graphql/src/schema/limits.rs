@@ -2,6 +2,7 @@
 //!
 //! Every refusal says which limit, what was measured and what is allowed.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use async_graphql::extensions::{
 };
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
-    Data, ErrorExtensionValues, Request, Response, ServerError, ServerResult, SimpleObject,
-    ValidationResult, async_trait,
+    Context, Data, ErrorExtensionValues, Request, Response, ServerError, ServerResult,
+    SimpleObject, ValidationResult, async_trait,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use super::error::code;
+use super::error::{ApiError, Res, code};
 use super::measure;
 use super::paging::{MAX_BLOCKS, MAX_ITEMS};
 use super::scalars::U64;
@@ -85,7 +86,8 @@ pub(crate) struct LimitsNode {
     depth: U64,
     /// Highest cost of one operation. A plain value costs 1; a list costs its page size times its
     /// children; a subnet list counts as 128 subnets, a metagraph as 256 neurons and a matrix as
-    /// 256 rows of 256 entries where the arguments ask for no fewer.
+    /// 256 rows of 256 entries where the arguments ask for no fewer. The neurons of a simulation are
+    /// counted when it is computed, and held to the same limit once more.
     complexity: U64,
     /// Most fields selected in one request, counted after fragments are put in their places.
     fields: U64,
@@ -153,6 +155,46 @@ pub(crate) fn over_limit(
     }
     metrics::counter!("graphql_refused_total", "limit" => limit).increment(1);
     error
+}
+
+/// Values in the answer of one operation whose number was not known before it ran. They are held
+/// to the limit on complexity by themselves: what was counted before does not take from them.
+pub(crate) struct Tally {
+    values: AtomicU64,
+    allowed: u64,
+}
+
+impl Tally {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            values: AtomicU64::new(0),
+            allowed: u64::try_from(limits.complexity).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// That of the operation.
+    pub(crate) fn of<'a>(ctx: &Context<'a>) -> Res<&'a Tally> {
+        ctx.data_opt::<Tally>()
+            .ok_or_else(|| ApiError::internal("the operation has no tally"))
+    }
+
+    /// Counts so many values more, before they are made.
+    pub(crate) fn add(&self, values: usize, advice: &str) -> Res<()> {
+        let values = u64::try_from(values).unwrap_or(u64::MAX);
+        let before = self.values.fetch_add(values, Ordering::Relaxed);
+        let (measured, allowed) = (before.saturating_add(values), self.allowed);
+        if measured <= allowed {
+            return Ok(());
+        }
+        Err(ApiError::Limit {
+            limit: "complexity",
+            measured,
+            allowed,
+            text: format!(
+                "the request's complexity is {measured} by the number of values in its answer, but at most {allowed} is allowed; {advice}"
+            ),
+        })
+    }
 }
 
 /// Gives every operation its loaders, its deadline and its measure.
@@ -241,6 +283,7 @@ impl Extension for Guard {
     ) -> Response {
         let mut data = Data::default();
         data.insert(Loaders::new(&self.reads.pinned()));
+        data.insert(Tally::new(&self.limits));
         let run = next.run_with_data(ctx, operation_name, data);
         match tokio::time::timeout(self.limits.query_timeout(), run).await {
             Ok(mut response) => {

@@ -6,12 +6,12 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 use chain_metadata::{BlockNumber, NetUid};
 
 use super::error::{ApiError, Res};
-use super::history::{Window, cursor};
+use super::history::{Window, by_block, cursor};
 use super::paging::Kind;
 use super::scalars::{U64, normalized};
 use super::tenancy::TenancyNode;
 use crate::loaders::loaders;
-use crate::ports::{self, SeriesWanted};
+use crate::ports::{self, Reader, SeriesWanted};
 
 /// A value of a neuron that an epoch computes.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,20 +200,10 @@ pub(crate) async fn epochs(
     (from, to): (BlockNumber, BlockNumber),
     window: Window,
 ) -> Res<EpochConnection> {
-    let Window { first, after } = window;
-    let from = match after {
-        Some((block, _)) => from.max(block.saturating_add(1)),
-        None => from,
-    };
-    let mut found = Vec::new();
-    if from <= to {
-        let read = loaders(ctx)?.reads.run("epochs", move |reader| {
-            reader.epochs(netuid, from, to, first)
-        });
-        found = read.await?;
-    }
-    let last = found.last().filter(|_| found.len() >= first);
-    let end_cursor = last.map(|epoch| cursor(Kind::Epoch, (epoch.block, 0)));
+    let read = move |reader: &dyn Reader, from, first| reader.epochs(netuid, from, to, first);
+    let block_of = |epoch: &ports::Epoch| epoch.block;
+    let list = ("epochs", Kind::Epoch);
+    let (found, end_cursor) = by_block(ctx, list, (from, to), window, read, block_of).await?;
     Ok(EpochConnection {
         nodes: found.into_iter().map(EpochNode).collect(),
         has_next_page: end_cursor.is_some(),

@@ -8,12 +8,11 @@ use chain_metadata::{BlockNumber, MechId, NetUid, Uid};
 use super::commit::{CallLink, CommitNode};
 use super::cost;
 use super::error::Res;
-use super::history::{Window, cursor};
+use super::history::{Window, by_block};
 use super::matrix::Entry;
 use super::paging::Kind;
 use super::scalars::{Account, U64};
-use crate::loaders::loaders;
-use crate::ports::{self, WeightsSet, WeightsVersion};
+use crate::ports::{self, Reader, WeightsSet, WeightsVersion};
 
 /// What set a row of the weight matrix.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,20 +151,10 @@ pub(crate) async fn versions(
     (from, to): (BlockNumber, BlockNumber),
     window: Window,
 ) -> Res<WeightsVersionConnection> {
-    let Window { first, after } = window;
-    let from = match after {
-        Some((block, _)) => from.max(block.saturating_add(1)),
-        None => from,
-    };
-    let mut found = Vec::new();
-    if from <= to {
-        let read = loaders(ctx)?.reads.run("weight_changes", move |reader| {
-            reader.weight_changes(row, from, to, first)
-        });
-        found = read.await?;
-    }
-    let last = found.last().filter(|_| found.len() >= first);
-    let end_cursor = last.map(|version| cursor(Kind::Version, (version.block, 0)));
+    let read = move |reader: &dyn Reader, from, first| reader.weight_changes(row, from, to, first);
+    let block_of = |version: &WeightsVersion| version.block;
+    let list = ("weight_changes", Kind::Version);
+    let (found, end_cursor) = by_block(ctx, list, (from, to), window, read, block_of).await?;
     Ok(WeightsVersionConnection {
         nodes: found.into_iter().map(VersionNode).collect(),
         has_next_page: end_cursor.is_some(),

@@ -16,6 +16,7 @@ use super::error::{ApiError, Res};
 use super::scalars::Account;
 use crate::loaders::loaders;
 use crate::ports::{Asked, CopyingWanted, DiffWanted, EpochKey, Reader};
+pub(crate) use copying::DEFAULT_RELATIONS;
 use copying::WeightCopying;
 use difference::{DiffField, IncentiveDiff};
 use explanation::EpochExplanation;
@@ -29,7 +30,7 @@ pub(crate) struct WhatIf;
 /// Epochs asked for when nothing is said.
 const DEFAULT_HORIZON: u32 = 1;
 /// The greatest lag when nothing is said, in epochs.
-const DEFAULT_LAG: u32 = 8;
+pub(crate) const DEFAULT_LAG: u32 = 8;
 
 /// Asks the port; a refusal becomes the field's error.
 async fn ask<T: Send + 'static>(
@@ -125,7 +126,8 @@ impl WhatIf {
     /// epoch on either side. The same question has the same answer and the same permalink on every
     /// machine. What the outcome would change in the world is not modelled: emission does not become
     /// stake, and nobody reacts. A patch that cannot be is BAD_INPUT, too much work LIMIT_EXCEEDED.
-    /// Null only together with an error.
+    /// Complexity before it is computed counts a neuron an epoch; when their number is known, the
+    /// values that are really given out are held to the same limit. Null only together with an error.
     #[graphql(complexity = "cost::simulation(horizon, child_complexity)")]
     async fn simulate(
         &self,

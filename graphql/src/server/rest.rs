@@ -25,12 +25,13 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/epochs/{netuid}/{block}", get(record))
         .route("/v1/epochs/{netuid}/{block}/explain", get(explain))
         .route("/v1/epochs/{netuid}/{block}/simulate", post(simulate))
+        .route("/v1/weights/{netuid}/copying", get(copying))
         .route("/v1/{*rest}", axum::routing::any(unknown))
 }
 
 async fn unknown(uri: Uri) -> Response {
     let text = format!(
-        "there is nothing at {}; see /v1/epochs/{{netuid}}/{{block}} and, below it, explain and simulate, and /v1/epochs/{{netuid}}/diff",
+        "there is nothing at {}; see /v1/epochs/{{netuid}}/{{block}} and, below it, explain and simulate, /v1/epochs/{{netuid}}/diff and /v1/weights/{{netuid}}/copying",
         uri.path()
     );
     failed(&Problem::new(code::NOT_FOUND, text))
@@ -83,13 +84,30 @@ async fn diff(
                 )));
             }
         };
-        let detail = parameters.get("detail");
         Ok(Question::Diff {
             from: parameters.epoch(&netuid, "from", parameters.need("from")?)?,
             to: number("to", parameters.need("to")?)?,
             hotkey: parameters.need("hotkey")?.to_owned(),
             dividends,
-            detail: detail.map(|text| number("detail", text)).transpose()?,
+            detail: parameters.number("detail")?,
+        })
+    };
+    answered(&app, question()).await
+}
+
+async fn copying(
+    State(app): State<App>,
+    Path(netuid): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let question = || {
+        let known = ["mechanism", "from", "to", "lag", "relations"];
+        let parameters = Parameters::new(query.as_deref(), &known)?;
+        Ok(Question::Copying {
+            from: parameters.epoch(&netuid, "from", parameters.need("from")?)?,
+            to: number("to", parameters.need("to")?)?,
+            lag: parameters.number("lag")?,
+            relations: parameters.number("relations")?,
         })
     };
     answered(&app, question()).await
@@ -116,7 +134,7 @@ async fn simulate(
     answered(&app, question()).await
 }
 
-/// Reads `{"mechanism": 0, "horizon": 1, "patch": {…}}`, of which only the patch is needed.
+/// Reads `{"mechanism": 0, "horizon": 1, "patch": {…}, "uids": […]}`, of which only the patch is needed.
 fn simulation(epoch: EpochAt, body: &[u8]) -> Result<Question, Problem> {
     let form = "send {\"horizon\": 1, \"patch\": {…}}";
     let body: Value = serde_json::from_slice(body)
@@ -139,6 +157,14 @@ fn simulation(epoch: EpochAt, body: &[u8]) -> Result<Question, Problem> {
     let horizon = whole("horizon", 1)?;
     let mechanism = u8::try_from(mechanism)
         .map_err(|_| bad(format!("`mechanism` is {mechanism}, but 255 at most")))?;
+    let uids = match body.remove("uids") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(serde_json::from_value(value).map_err(|error| {
+            bad(format!(
+                "`uids` is not a list of uids ({error}); give numbers from 0 to 65535"
+            ))
+        })?),
+    };
     let patch = body.remove("patch").ok_or_else(|| {
         bad(format!(
             "the body has no `patch`; {form}, with an empty object for none"
@@ -153,6 +179,7 @@ fn simulation(epoch: EpochAt, body: &[u8]) -> Result<Question, Problem> {
         epoch: EpochAt { mechanism, ..epoch },
         horizon,
         patch,
+        uids,
     })
 }
 
@@ -189,6 +216,12 @@ impl<'a> Parameters<'a> {
     fn need(&self, name: &str) -> Result<&'a str, Problem> {
         let missing = || bad(format!("the parameter `{name}` is missing; give it"));
         self.get(name).ok_or_else(missing)
+    }
+
+    /// A number that need not be given.
+    fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let text = self.get(name);
+        text.map(|text| number(name, text)).transpose()
     }
 
     fn epoch(&self, netuid: &str, name: &str, block: &str) -> Result<EpochAt, Problem> {

@@ -167,13 +167,149 @@ async fn a_patch_is_simulated() {
         assert_eq!(extensions["code"], "BAD_INPUT", "{message}");
         assert!(message.contains(part), "{message}");
     }
-    // Too many values in the answer are refused before anything is read.
+    // More epochs than any answer has are refused before anything is read.
     server.fake.take_counts();
-    let query = "{ simulate(netuid: 1, block: 12, horizon: 300, patch: {}) { epochs { neurons {
+    let query = "{ simulate(netuid: 1, block: 12, horizon: 60000, patch: {}) { epochs { neurons {
                    uid incentive { delta } dividends { delta } } } } }";
     let (_, extensions) = server.error(query).await;
     assert_eq!(extensions["limit"], "complexity");
     assert!(server.fake.take_counts().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulation_is_counted_by_the_values_that_it_gives() {
+    let complexity = 9_000;
+    let limits = Limits {
+        complexity,
+        ..Limits::default()
+    };
+    let options = ServerOptions {
+        limits,
+        ..ServerOptions::default()
+    };
+    let server = start_with(Fake::new(), options).await;
+    // Nine values of a neuron, four neurons an epoch.
+    let field = |horizon: u32, filter: &str| {
+        format!(
+            "simulate(netuid: 1, block: 12, horizon: {horizon}, patch: {{ kappa: 1 }}) {{
+               epochs {{ neurons(changed: false{filter}) {{
+                 uid incentive {{ without with delta }} dividends {{ without with delta }} }} }} }}"
+        )
+    };
+    for (horizon, filter, neurons) in [(250, "", 4), (300, ", uids: [1, 2, 3]", 3)] {
+        let data = server
+            .data(&format!("{{ {} }}", field(horizon, filter)))
+            .await;
+        let epochs = data["simulate"]["epochs"].as_array().unwrap();
+        assert_eq!(epochs.len(), usize::try_from(horizon).unwrap());
+        for epoch in epochs {
+            assert_eq!(epoch["neurons"].as_array().unwrap().len(), neurons);
+        }
+    }
+    for filter in ["", ", uids: null"] {
+        let query = format!("{{ {} }}", field(300, filter));
+        let (message, extensions) = server.error(&query).await;
+        assert_eq!(extensions["code"], "LIMIT_EXCEEDED", "{message}");
+        assert_eq!(extensions["limit"], "complexity");
+        assert_eq!(extensions["measured"], 300 * 4 * 9);
+        assert_eq!(extensions["allowed"], complexity);
+        assert!(message.contains("shorter horizon"), "{message}");
+    }
+    // Two in one request share what is allowed, and so do two lists of neurons.
+    let limits = Limits {
+        complexity: 20_000,
+        ..Limits::default()
+    };
+    let options = ServerOptions {
+        limits,
+        ..ServerOptions::default()
+    };
+    let server = start_with(Fake::new(), options).await;
+    let one = field(300, "");
+    server.data(&format!("{{ {one} }}")).await;
+    let neurons = &one[one.find("neurons").unwrap()..];
+    let neurons = &neurons[..neurons.rfind("} } }").unwrap() + 1];
+    let lists = one.replace(neurons, &format!("a: {neurons} b: {neurons}"));
+    for query in [format!("{{ a: {one} b: {one} }}"), format!("{{ {lists} }}")] {
+        let (message, extensions) = server.error(&query).await;
+        assert_eq!(extensions["limit"], "complexity", "{query}");
+        assert_eq!(extensions["measured"], 2 * 300 * 4 * 9, "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rest_tells_of_copying() {
+    let server = start(Fake::new()).await;
+    let answer = server
+        .get("/v1/weights/1/copying?from=10&to=20&lag=2&relations=1&mechanism=0")
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let told = answer.json();
+    let wanted = server
+        .data(
+            "{ weightCopying(netuid: 1, from: 10, to: 20, maxLag: 2) { steps validators {
+                 hotkey changes score leader relations(first: 1) { leader follows score timing
+                   repeated lag compared identical correlation cosine reverse together } } } }",
+        )
+        .await;
+    assert_eq!(told, wanted["weightCopying"]);
+    assert_eq!(
+        told["validators"][0]["leader"],
+        AccountId([0; 32]).to_string()
+    );
+    // Without them the defaults of the schema are meant.
+    let told = server
+        .get("/v1/weights/1/copying?from=10&to=20")
+        .await
+        .json();
+    let wanted = server
+        .data("{ weightCopying(netuid: 1, from: 10, to: 20) { validators { score relations { lag } } } }")
+        .await;
+    let validators = wanted["weightCopying"]["validators"].as_array().unwrap();
+    for (told, wanted) in told["validators"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(validators)
+    {
+        assert_eq!(told["score"], wanted["score"]);
+        assert_eq!(told["relations"][0]["lag"], wanted["relations"][0]["lag"]);
+    }
+    for (path, status, part) in [
+        ("/v1/weights/x/copying?from=1&to=2", 400, "`netuid` is `x`"),
+        ("/v1/weights/1/copying?to=2", 400, "`from` is missing"),
+        ("/v1/weights/1/copying?from=10", 400, "`to` is missing"),
+        ("/v1/weights/1/copying?from=10&to=-1", 400, "`to` is `-1`"),
+        ("/v1/weights/1/copying?from=10&to=20&lag=x", 400, "`lag`"),
+        (
+            "/v1/weights/1/copying?from=10&to=20&relations=70000",
+            400,
+            "16 bits",
+        ),
+        (
+            "/v1/weights/1/copying?from=10&to=20&first=1",
+            400,
+            "`first` is not known",
+        ),
+        (
+            "/v1/weights/1/copying?from=10&to=99",
+            404,
+            "outside the stored range",
+        ),
+        ("/v1/weights/2/copying?from=10&to=20", 404, "not stored"),
+        ("/v1/weights/3/copying?from=10&to=20", 422, "at most 10"),
+        (
+            "/v1/weights/1/copying?from=10&to=20&relations=65535",
+            422,
+            "complexity",
+        ),
+        ("/v1/weights/1", 404, "/copying"),
+    ] {
+        let (told, body) = problem(&server, path).await;
+        assert_eq!(told, status, "{path}: {body}");
+        let detail = body["detail"].as_str().unwrap();
+        assert!(detail.contains(part), "{path}: {detail}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,7 +383,30 @@ async fn rest_answers_as_json() {
         .post_to("/v1/epochs/1/12/simulate", &body.to_string())
         .await;
     assert_eq!(simulated.status, 200, "{}", simulated.body);
-    assert_eq!(simulated.json()["epochs"].as_array().unwrap().len(), 2);
+    let all = simulated.json();
+    assert_eq!(all["epochs"].as_array().unwrap().len(), 2);
+
+    // Only some of the neurons.
+    let mut body = body;
+    body["uids"] = json!([2, 60_000]);
+    let some = server
+        .post_to("/v1/epochs/1/12/simulate", &body.to_string())
+        .await
+        .json();
+    for (some, all) in some["epochs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(all["epochs"].as_array().unwrap())
+    {
+        let all = all["neurons"].as_array().unwrap().iter();
+        let wanted: Vec<_> = all.filter(|neuron| neuron["uid"] == 2).cloned().collect();
+        assert_eq!(some["neurons"], json!(wanted));
+    }
+    assert!(
+        all["epochs"][0]["neurons"].as_array().unwrap().len() > 1,
+        "{all}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,6 +460,8 @@ async fn rest_tells_problems() {
         ("{\"patch\":{},\"x\":1}", 400, "`x`"),
         ("{\"patch\":{},\"horizon\":-1}", 400, "`horizon`"),
         ("{\"patch\":{},\"horizon\":0}", 400, "0 epochs"),
+        ("{\"patch\":{},\"uids\":7}", 400, "`uids`"),
+        ("{\"patch\":{},\"uids\":[65536]}", 400, "from 0 to 65535"),
         ("{\"patch\":{\"kapa\":1}}", 400, "kapa"),
         ("{\"patch\":{\"kappa\":65536}}", 400, "from 0 to 65535"),
         ("{\"patch\":{\"remove\":[1,1]}}", 400, "twice"),

@@ -49,12 +49,7 @@ pub struct Difference {
 /// [`WhatIfError::NotFound`] for epochs and hotkeys that are not there, [`WhatIfError::Limit`] for
 /// too much work, [`WhatIfError::BadInput`] for too much detail.
 pub fn difference(store: &Store, wanted: &Wanted) -> Result<Difference, WhatIfError> {
-    if wanted.detail > MAX_DETAIL {
-        return Err(WhatIfError::BadInput(format!(
-            "a detail of {} is too great; ask for {MAX_DETAIL} hotkeys of a kind at most",
-            wanted.detail
-        )));
-    }
+    checked(wanted)?;
     let at = |block| {
         epoch(
             store,
@@ -65,16 +60,25 @@ pub fn difference(store: &Store, wanted: &Wanted) -> Result<Difference, WhatIfEr
             },
         )
     };
-    let (a, b) = (at(wanted.from)?, at(wanted.to)?);
+    between(&at(wanted.from)?, &at(wanted.to)?, wanted)
+}
+
+/// Splits the difference between two epochs that were read; subnet and blocks are theirs.
+///
+/// # Errors
+/// [`WhatIfError::NotFound`] for a hotkey that is in neither, [`WhatIfError::Limit`] for too much
+/// work, [`WhatIfError::BadInput`] for too much detail.
+pub fn between(a: &Epoch, b: &Epoch, wanted: &Wanted) -> Result<Difference, WhatIfError> {
+    checked(wanted)?;
     let mut numbers = Numbers::default();
-    let (of_a, of_b) = (numbers.of(&a)?, numbers.of(&b)?);
+    let (of_a, of_b) = (numbers.of(a)?, numbers.of(b)?);
     let Some(hotkey) = numbers.known.get(&wanted.hotkey).copied() else {
         return Err(WhatIfError::NotFound(format!(
             "hotkey {} has no uid in subnet {} in either epoch, in blocks {} and {}",
-            wanted.hotkey, wanted.netuid, wanted.from, wanted.to
+            wanted.hotkey, a.key.netuid, a.key.block, b.key.block
         )));
     };
-    let [a_side, b_side] = [(&a, &of_a), (&b, &of_b)].map(|(epoch, hotkeys)| Side {
+    let [a_side, b_side] = [(a, &of_a), (b, &of_b)].map(|(epoch, hotkeys)| Side {
         inputs: &epoch.inputs,
         hotkeys,
     });
@@ -91,18 +95,25 @@ pub fn difference(store: &Store, wanted: &Wanted) -> Result<Difference, WhatIfEr
         "ask for less detail",
     )?;
     let diff = diff(&a_side, &b_side, hotkey, &options).map_err(refused)?;
-    let mut doubts = a.doubts;
-    doubts.extend(
-        b.doubts
-            .into_iter()
-            .filter(|doubt| !doubts.contains(doubt))
-            .collect::<Vec<_>>(),
-    );
+    let mut doubts = a.doubts.clone();
+    let other = b.doubts.iter().filter(|doubt| !a.doubts.contains(doubt));
+    doubts.extend(other.cloned());
     Ok(Difference {
         diff,
         hotkeys: numbers.all,
         doubts,
     })
+}
+
+/// Too much detail is told before anything is read.
+fn checked(wanted: &Wanted) -> Result<(), WhatIfError> {
+    if wanted.detail <= MAX_DETAIL {
+        return Ok(());
+    }
+    Err(WhatIfError::BadInput(format!(
+        "a detail of {} is too great; ask for {MAX_DETAIL} hotkeys of a kind at most",
+        wanted.detail
+    )))
 }
 
 fn refused(error: DiffError) -> WhatIfError {

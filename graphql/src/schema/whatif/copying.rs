@@ -5,11 +5,12 @@ use chain_metadata::AccountId;
 use scoring::copying::{Follower, Relation};
 
 use crate::ports;
+use crate::schema::cost;
 use crate::schema::error::{ApiError, Res};
 use crate::schema::scalars::Account;
 
 /// Relations of a validator that are given out when nothing is said.
-const DEFAULT_RELATIONS: u16 = 3;
+pub(crate) const DEFAULT_RELATIONS: u16 = 3;
 
 /// A comparison as shown.
 pub(crate) struct WeightCopying(pub(crate) ports::WeightCopying);
@@ -76,6 +77,7 @@ impl CopyingValidator<'_> {
     }
 
     /// What it has of others, the one with the greatest score first.
+    #[graphql(complexity = "cost::relations(first, child_complexity)")]
     async fn relations(
         &self,
         #[graphql(desc = "At most so many.", default_with = "DEFAULT_RELATIONS")] first: u16,

@@ -1,11 +1,15 @@
 //! Epochs with and without a patch, as shown.
 
-use async_graphql::{Object, SimpleObject};
+use std::collections::BTreeSet;
+
+use async_graphql::{Context, Object, SelectionField, SimpleObject, from_value};
 use scoring::simulate::SimulatedEpoch;
 use scoring::yuma::EpochOutputs;
 
 use crate::ports;
 use crate::schema::cost;
+use crate::schema::error::{ApiError, Res};
+use crate::schema::limits::Tally;
 use crate::schema::scalars::{Hash, I128, U64};
 
 /// A simulation as shown.
@@ -42,8 +46,66 @@ impl Simulation {
     }
 
     /// The epochs, in order.
-    async fn epochs(&self) -> Vec<SimulatedEpochNode<'_>> {
-        self.0.epochs.iter().map(SimulatedEpochNode).collect()
+    async fn epochs(&self, ctx: &Context<'_>) -> Res<Vec<SimulatedEpochNode<'_>>> {
+        let mut values = 0_usize;
+        for field in ctx.field().selection_set() {
+            if field.name() != "neurons" {
+                continue;
+            }
+            let shown = Shown::asked(&field)?;
+            let of_each: usize = field.selection_set().map(size).sum();
+            let epochs = self.0.epochs.iter();
+            let neurons: usize = epochs.map(|epoch| shown.of(epoch).count()).sum();
+            values = values.saturating_add(neurons.saturating_mul(of_each));
+        }
+        let advice = "ask for a shorter horizon, for fewer uids, or for fewer fields of each";
+        Tally::of(ctx)?.add(values, advice)?;
+        Ok(self.0.epochs.iter().map(SimulatedEpochNode).collect())
+    }
+}
+
+/// Values of a field and all fields below it.
+fn size(field: SelectionField<'_>) -> usize {
+    field
+        .selection_set()
+        .map(size)
+        .fold(1, usize::saturating_add)
+}
+
+/// Which neurons are shown.
+struct Shown {
+    changed: bool,
+    uids: Option<BTreeSet<u16>>,
+}
+
+impl Shown {
+    fn new(changed: bool, uids: Option<Vec<u16>>) -> Self {
+        let uids = uids.map(|uids| uids.into_iter().collect());
+        Self { changed, uids }
+    }
+
+    /// As the arguments of `neurons` say.
+    fn asked(field: &SelectionField<'_>) -> Res<Self> {
+        let arguments = field.arguments();
+        let arguments = arguments.map_err(|error| ApiError::bad_input(error.message))?;
+        let (mut changed, mut uids) = (true, None);
+        for (name, value) in arguments {
+            let told = |error| ApiError::bad_input(format!("`{name}` cannot be read: {error}"));
+            match name.as_str() {
+                "changed" => changed = from_value(value).map_err(told)?,
+                "uids" => uids = from_value(value).map_err(told)?,
+                _ => {}
+            }
+        }
+        Ok(Self::new(changed, uids))
+    }
+
+    /// Those of an epoch, by uid.
+    fn of(&self, epoch: &SimulatedEpoch) -> impl Iterator<Item = SimulatedNeuron> {
+        let uids = (0..=u16::MAX).take(epoch.base.incentive.len());
+        let uids = uids.filter(|uid| self.uids.as_ref().is_none_or(|uids| uids.contains(uid)));
+        let neurons = uids.map(|uid| SimulatedNeuron::of(epoch, uid));
+        neurons.filter(|neuron| !self.changed || neuron.is_changed())
     }
 }
 
@@ -84,7 +146,7 @@ impl SimulatedEpochNode<'_> {
     }
 
     /// The numbers of each neuron, by uid.
-    #[graphql(complexity = "cost::rows(None, child_complexity)")]
+    #[graphql(complexity = "cost::counted_later(child_complexity)")]
     async fn neurons(
         &self,
         #[graphql(
@@ -92,13 +154,10 @@ impl SimulatedEpochNode<'_> {
             default = true
         )]
         changed: bool,
+        #[graphql(desc = "Only these; a uid that the epoch does not have is left out.")]
+        uids: Option<Vec<u16>>,
     ) -> Vec<SimulatedNeuron> {
-        let epoch = self.0;
-        let uids = (0..=u16::MAX).take(epoch.base.incentive.len());
-        let neurons = uids.map(|uid| SimulatedNeuron::of(epoch, uid));
-        neurons
-            .filter(|neuron| !changed || neuron.is_changed())
-            .collect()
+        Shown::new(changed, uids).of(self.0).collect()
     }
 }
 
