@@ -13,6 +13,8 @@ use crate::ledger::MAX_NAME;
 
 /// Hour (UTC) at which a day is finalised when nothing else is configured.
 pub const SCORING_HOUR: u8 = 14;
+/// Least stake of a validator whose reports count when nothing else is configured.
+pub const MIN_VALIDATOR_STAKE: f64 = 10_000.0;
 /// Milliseconds between commit and reveal when nothing else is configured: a day.
 pub const COMMIT_COOLDOWN_MS: u64 = 86_400_000;
 
@@ -99,6 +101,9 @@ pub struct Config {
     pub on_time: OnTime,
     /// How reports are put together.
     pub merging: Merging,
+    /// Least stake of a validator whose reports count; `None` to count everybody's, registered
+    /// or not. Keys count whoever tells them: a wrong one does not open.
+    pub min_stake: Option<f64>,
     /// How often a day's finalisation may fail before failed comparisons count as 0.
     pub max_attempts: u32,
 }
@@ -159,6 +164,7 @@ impl Config {
             scoring_hour: SCORING_HOUR,
             on_time,
             merging: Merging::default(),
+            min_stake: Some(MIN_VALIDATOR_STAKE),
             max_attempts: 5,
         };
         config.check()?;
@@ -237,8 +243,8 @@ impl Config {
     }
 }
 
-/// A miner as the chain has it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A neuron as the chain has it.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Neuron {
     /// Its hotkey.
     pub hotkey: AccountId,
@@ -246,10 +252,12 @@ pub struct Neuron {
     pub coldkey: AccountId,
     /// Address of its axon, `0.0.0.0` when it serves none.
     pub ip: String,
+    /// Its stake, as the metagraph's `S`.
+    pub stake: f64,
 }
 
 /// The subnet's neurons at the time of a pass.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metagraph {
     neurons: Vec<Neuron>,
     uids: BTreeMap<AccountId, u16>,
@@ -271,6 +279,14 @@ impl Metagraph {
     /// The uid of a hotkey.
     pub fn uid(&self, hotkey: &AccountId) -> Option<u16> {
         self.uids.get(hotkey).copied()
+    }
+
+    /// Whether a validator's reports count: it is registered and has at least this stake.
+    pub fn counts(&self, validator: &AccountId, min_stake: Option<f64>) -> bool {
+        let Some(least) = min_stake else { return true };
+        let uid = self.uid(validator).map(usize::from);
+        let neuron = uid.and_then(|uid| self.neurons.get(uid));
+        neuron.is_some_and(|neuron| neuron.stake >= least)
     }
 
     /// The neurons by uid.

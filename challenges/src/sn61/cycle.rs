@@ -72,7 +72,9 @@ pub fn pass(
     state.catch_up(ledger)?;
     let mut passed = Passed::default();
     let config = context.config;
-    let candidates = select::candidates(&state.history, config, context.miners, context.now_ms);
+    let mut candidates = select::candidates(&state.history, config, context.miners, context.now_ms);
+    // The older first: a ciphertext that several miners have is the first one's.
+    candidates.sort_by(select::by_age);
     for candidate in &candidates {
         open(ledger, state, context, candidate, &mut passed)?;
     }

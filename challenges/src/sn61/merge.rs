@@ -44,6 +44,9 @@ pub struct Merging {
     pub times: Times,
     /// How many validators must tell of a ciphertext so that it counts; at least 1.
     pub support: usize,
+    /// Whether current commits and times are found as the original does ([`compat`]), with
+    /// validators in the order of their uids; then the two above do not matter.
+    pub compat: bool,
 }
 
 impl Default for Merging {
@@ -51,6 +54,7 @@ impl Default for Merging {
         Merging {
             times: Times::Median,
             support: 1,
+            compat: false,
         }
     }
 }
@@ -221,6 +225,21 @@ impl History {
                 }
             }
         }
+    }
+
+    /// What some validators said.
+    pub fn said_by(&self, wanted: impl Fn(&AccountId) -> bool) -> History {
+        let mut said = History::default();
+        for (challenge, miners) in &self.challenges {
+            for (miner, versions) in miners {
+                for (token, version) in versions {
+                    for (validator, word) in version.words.iter().filter(|(v, _)| wanted(v)) {
+                        said.add(challenge, *miner, token, *validator, word.clone());
+                    }
+                }
+            }
+        }
+        said
     }
 
     /// A miner's ciphertexts in a challenge.

@@ -6,7 +6,7 @@ use chain_metadata::AccountId;
 
 use super::config::{Config, Metagraph};
 use super::format::{ScoringLog, input_hash};
-use super::merge::History;
+use super::merge::{History, Versions, compat};
 use crate::python::Json;
 
 /// A ciphertext that may be opened now, or whose key is looked for.
@@ -52,20 +52,25 @@ pub fn candidates(
     now_ms: u64,
 ) -> Vec<Candidate> {
     let mut found = Vec::new();
+    let history = &history.said_by(|validator| miners.counts(validator, config.min_stake));
+    let picture = config.merging.compat.then(|| {
+        let reports = compat::reports(history, miners);
+        compat::merge(&reports, miners, None)
+    });
     for challenge in &config.challenges {
         for (miner, versions) in history.miners(&challenge.name) {
             let Some(uid) = miners.uid(miner) else {
                 continue;
             };
-            let mut ranked = History::ranked(versions, config.merging);
-            match config.rules.newest {
-                None => ranked.truncate(1),
-                Some(newest) => {
-                    // Stable: those without a time come first, the others stay as ranked.
-                    ranked.sort_by_key(|(_, time)| time.is_some());
-                    ranked.truncate(newest);
-                }
-            }
+            let name = challenge.name.as_str();
+            let ranked = match (&picture, config.rules.newest) {
+                (Some(picture), None) => picture.current(uid, *miner, name).into_iter().collect(),
+                (picture, newest) => newest_of(versions, config, newest, |token, time| {
+                    picture
+                        .as_ref()
+                        .map_or(time, |picture| picture.time(name, token))
+                }),
+            };
             for (token, timestamp) in ranked {
                 if !config.on_time.allows(timestamp, now_ms) {
                     continue;
@@ -88,7 +93,30 @@ pub fn candidates(
     found
 }
 
-fn by_age(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+/// The current ciphertext, or so many of the newest, with their times.
+fn newest_of<'a>(
+    versions: &'a Versions,
+    config: &Config,
+    newest: Option<usize>,
+    time: impl Fn(&str, Option<f64>) -> Option<f64>,
+) -> Vec<(&'a str, Option<f64>)> {
+    let mut ranked = History::ranked(versions, config.merging);
+    for (token, timestamp) in &mut ranked {
+        *timestamp = time(token, *timestamp);
+    }
+    if let Some(newest) = newest {
+        // Stable: of equal times the order is that of the ranks.
+        let age = |time: Option<f64>| time.unwrap_or(f64::INFINITY);
+        ranked.sort_by(|a, b| age(b.1).total_cmp(&age(a.1)));
+        ranked.truncate(newest);
+    } else {
+        ranked.truncate(1);
+    }
+    ranked
+}
+
+/// By time (without one last), then uid and ciphertext.
+pub(super) fn by_age(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     let time = |c: &Candidate| c.timestamp.unwrap_or(f64::INFINITY);
     let order = time(a).total_cmp(&time(b));
     order.then_with(|| (a.uid, &a.token).cmp(&(b.uid, &b.token)))

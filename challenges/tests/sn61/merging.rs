@@ -1,14 +1,20 @@
 //! Five validators, fifty miners, conflicts, missing times, and a liar.
 
 use chain_metadata::AccountId;
+use challenges::ledger::Ledger;
+use challenges::sn61::cycle::pass;
 use challenges::sn61::format::Commit;
 use challenges::sn61::merge::compat::{self, carry_over};
 use challenges::sn61::merge::{History, Merging, Times};
 use challenges::sn61::report::{Report, counts, histories};
+use challenges::sn61::state::State;
+use indexer::store::Store;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::world::{body, commit, metagraph, miner, sealed, validator};
+use crate::world::{
+    Fake, NOW, body, commit, config, context, key, metagraph, miner, sealed, take, validator,
+};
 
 const CHALLENGES: [&str; 2] = ["one", "two"];
 
@@ -24,10 +30,10 @@ fn honest(v: u8) -> Vec<u8> {
     for m in 0..50_u8 {
         for challenge in CHALLENGES {
             let of = |newer: bool| {
-                let lost = (m + v) % 7 == 0;
+                let lost = (m + v).is_multiple_of(7);
                 let seen = (!lost).then_some(time(m, newer) + f64::from(v));
                 let image = format!("{m}-{newer}");
-                commit(challenge, &image, seen, (m + v) % 3 == 0)
+                commit(challenge, &image, seen, (m + v).is_multiple_of(3))
             };
             let value: Value = match (m % 5 == 0, v >= 2) {
                 (true, true) => json!([of(false), of(true)]),
@@ -48,7 +54,7 @@ fn liar(backwards: bool) -> Vec<u8> {
             let time = if backwards { 0.0 } else { 9e11 };
             let lie = json!({
                 "encrypted_commit": token, "commit_timestamp": time,
-                "key": crate::world::key("lie"), "commit": format!("{challenge}---liar/image"),
+                "key": key("lie"), "commit": format!("{challenge}---liar/image"),
             });
             told.push((miner(m), challenge, lie));
         }
@@ -107,6 +113,7 @@ fn a_commit_that_only_the_liar_tells_of_needs_support() {
         let merging = Merging {
             times: Times::Median,
             support,
+            ..Merging::default()
         };
         history.current(merging)[&("one".to_owned(), miner(3))]
             .token
@@ -144,6 +151,81 @@ fn ties_are_broken_as_documented() {
     );
     assert_eq!(current(&[told(0, a, None), told(1, b, Some(0.0))]), b);
     assert_eq!(current(&[told(0, b, None), told(1, a, None)]), a);
+}
+
+/// What a pass comes to after reports in an order: uid, score and time of every commit.
+fn passed(
+    bodies: &[Vec<u8>],
+    profile: &str,
+    compat: bool,
+) -> Vec<(String, u16, Option<f64>, Option<f64>)> {
+    let ledger = Ledger::open(Store::in_memory().unwrap()).unwrap();
+    let mut config = config(profile, &["one"]);
+    config.merging.compat = compat;
+    for body in bodies {
+        take(&ledger, &config, body);
+    }
+    let miners = metagraph(50);
+    let mut state = State::load(&ledger, &config).unwrap();
+    let fake = Fake::default();
+    pass(&ledger, &mut state, context(&config, &miners, &fake, NOW)).unwrap();
+    let judged = state.challenges["one"].judged.iter();
+    judged
+        .map(|(token, j)| (token.clone(), j.uid, j.score, j.timestamp))
+        .collect()
+}
+
+#[test]
+fn a_pass_comes_to_the_same_in_any_order_of_reports() {
+    let mut bodies: Vec<_> = (0..4).map(honest).chain([liar(true)]).collect();
+    for profile in ["sn61-base", "sn61-abs-2026"] {
+        let wanted = passed(&bodies, profile, false);
+        // Ten miners have a newer commit; nobody told the key of those of 5, 20 and 35. By the
+        // rules of 2026 the older commit of the ten is scored too.
+        let commits = if profile == "sn61-base" { 47 } else { 57 };
+        assert_eq!(wanted.len(), commits);
+        for (_, uid, _, time) in &wanted {
+            let of = u8::try_from(*uid).unwrap();
+            let seen = time.unwrap();
+            assert!(seen >= self::time(of, false), "the liar's 0 does not count");
+        }
+        bodies.rotate_left(2);
+        bodies.swap(0, 3);
+        assert_eq!(passed(&bodies, profile, false), wanted);
+    }
+    // As the original does it, the liar's time counts.
+    let compat = passed(&bodies, "sn61-base", true);
+    assert!(compat.iter().any(|(.., time)| *time == Some(0.0)));
+    bodies.reverse();
+    assert_eq!(
+        passed(&bodies, "sn61-base", true),
+        compat,
+        "validators go by uid"
+    );
+}
+
+#[test]
+fn validators_without_stake_do_not_count() {
+    let ledger = Ledger::open(Store::in_memory().unwrap()).unwrap();
+    let mut config = config("sn61-base", &["one"]);
+    let told = |v: u8| body(v, &[(miner(0), "one", commit("one", "a", Some(5.0), true))]);
+    // Validators 0 to 4 have stake; 5 is not registered, a miner has none.
+    take(&ledger, &config, &told(5));
+    let miners = metagraph(2);
+    let opened = |config: &_| {
+        let mut state = State::load(&ledger, config).unwrap();
+        pass(
+            &ledger,
+            &mut state,
+            context(config, &miners, &Fake::default(), NOW),
+        )
+        .unwrap()
+        .opened
+    };
+    assert_eq!(opened(&config), 0);
+    assert!(!miners.counts(&miner(0), Some(10_000.0)) && miners.counts(&miner(0), Some(0.0)));
+    config.min_stake = None;
+    assert_eq!(opened(&config), 1);
 }
 
 fn fields(picture: &compat::Picture, m: u8) -> (String, Option<f64>, Option<String>) {

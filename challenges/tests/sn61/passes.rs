@@ -1,5 +1,7 @@
 //! Passes and closings of days over a ledger in memory.
 
+use std::sync::atomic::Ordering;
+
 use challenges::ledger::Ledger;
 use challenges::python::{Json, dumps, parse_slice};
 use challenges::record::{Kind, Record};
@@ -132,8 +134,12 @@ fn a_ciphertext_of_another_miner_is_not_a_commit_of_ones_own() {
     take(&ledger, &config, &body(1, &[(miner(1), "one", stolen)]));
     let (state, passed) = once(&ledger, &config, &Fake::default(), NOW);
     assert_eq!(passed.judged, 1);
-    // Both told the same token; who is met first by uid is its owner, and it is scored once.
-    assert_eq!(state.challenges["one"].judged.len(), 1);
+    let judged = &state.challenges["one"].judged;
+    // Miner 1 has the lower uid, miner 3 was first.
+    assert_eq!(
+        judged.values().map(|judged| judged.uid).collect::<Vec<_>>(),
+        [3]
+    );
 }
 
 #[test]
@@ -151,7 +157,7 @@ fn failures_of_services_are_results() {
             (2, "one", "c", EARLY),
         ],
     );
-    *fake.mute.lock().unwrap() = true;
+    fake.mute.store(true, Ordering::SeqCst);
     let (state, passed) = once(&ledger, &config, &fake, NOW);
     assert_eq!((passed.run, passed.judged), (3, 3));
     let one = &state.challenges["one"];
@@ -323,7 +329,7 @@ fn a_closing_is_tried_again_and_ends() {
         ],
     );
     once(&ledger, &config, &fake, NOW);
-    *fake.mute.lock().unwrap() = true;
+    fake.mute.store(true, Ordering::SeqCst);
     for attempt in 1..=2 {
         let outcome = close(&ledger, &config, &fake, NOW);
         assert!(

@@ -5,12 +5,13 @@
 //! yet: the first validator wins. Another ciphertext replaces the one there only when both
 //! have a time and its is later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chain_metadata::AccountId;
 
 use crate::sn61::config::Metagraph;
 use crate::sn61::format::Commit;
+use crate::sn61::merge::History;
 use crate::sn61::report::Report;
 
 /// The picture that one pass makes.
@@ -20,6 +21,59 @@ pub struct Picture {
     pub commits: BTreeMap<(u16, AccountId), BTreeMap<String, Commit>>,
     /// The time of every ciphertext told, current or not, by challenge and ciphertext.
     pub lookup: BTreeMap<(String, String), Option<f64>>,
+}
+
+/// What each registered validator said, as reports in the order of uids. Of several keys or texts
+/// that one validator gave for a ciphertext the first by name is taken.
+pub fn reports(history: &History, neurons: &Metagraph) -> Vec<Report> {
+    let mut by_uid: BTreeMap<u16, Report> = BTreeMap::new();
+    for (challenge, miners) in &history.challenges {
+        for (miner, versions) in miners {
+            for (token, version) in versions {
+                for (validator, word) in &version.words {
+                    let Some(uid) = neurons.uid(validator) else {
+                        continue;
+                    };
+                    let report = by_uid.entry(uid).or_insert_with(|| Report {
+                        validator: *validator,
+                        uid,
+                        commits: Vec::new(),
+                    });
+                    let first = |texts: &BTreeSet<String>| texts.first().cloned();
+                    let commit = Commit {
+                        miner_hotkey: miner.to_string(),
+                        challenge_name: challenge.clone(),
+                        encrypted_commit: token.clone(),
+                        commit_timestamp: word.timestamp,
+                        key: first(&word.keys),
+                        commit: first(&word.commits),
+                        ..Commit::default()
+                    };
+                    report.commits.push((*miner, commit));
+                }
+            }
+        }
+    }
+    by_uid.into_values().collect()
+}
+
+impl Picture {
+    /// A miner's commit of a challenge, as ciphertext and time.
+    pub fn current(
+        &self,
+        uid: u16,
+        miner: AccountId,
+        challenge: &str,
+    ) -> Option<(&str, Option<f64>)> {
+        let commit = self.commits.get(&(uid, miner))?.get(challenge)?;
+        Some((&commit.encrypted_commit, commit.commit_timestamp))
+    }
+
+    /// The time of a ciphertext, as told first and then by older times.
+    pub fn time(&self, challenge: &str, token: &str) -> Option<f64> {
+        let key = (challenge.to_owned(), token.to_owned());
+        self.lookup.get(&key).copied().flatten()
+    }
 }
 
 fn older(a: Option<f64>, b: Option<f64>) -> Option<f64> {
