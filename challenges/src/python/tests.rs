@@ -26,6 +26,13 @@ fn texts_are_as_python_makes_them() {
     for (value, text) in [
         (9_007_199_254_740_993.0, "9007199254740992.0"),
         (1e15, "1000000000000000.0"),
+        // Two shortest forms are equally near: the even digit.
+        (1_956_873_983_951_424.25, "1956873983951424.2"),
+        (177_938_821_163_695.125, "177938821163695.12"),
+        (-0.0, "-0.0"),
+        (0.000_123, "0.000123"),
+        (-0.5, "-0.5"),
+        (120.0, "120.0"),
         (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
         (5e-324, "5e-324"),
         (0.1 + 0.2, "0.30000000000000004"),
@@ -93,6 +100,13 @@ proptest! {
         let through: Json = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(&through, &value);
         prop_assert_eq!(serde_json::to_string(&value).unwrap(), text);
+    }
+
+    #[test]
+    fn a_float_comes_back(value in any::<f64>()) {
+        prop_assume!(value.is_finite());
+        let text = float_repr(value);
+        prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
     }
 
     #[test]

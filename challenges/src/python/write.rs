@@ -88,17 +88,35 @@ pub fn float_repr(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Infinity" } else { "-Infinity" }.into();
     }
-    let scientific = format!("{value:e}");
+    let mut scientific = format!("{value:e}");
+    // Where two shortest forms are equally near, Python takes the even digit and Rust the
+    // greater one; written with a fixed number of digits Rust takes the even one too.
+    let digits = scientific.bytes().take_while(|byte| *byte != b'e');
+    let count = digits.filter(u8::is_ascii_digit).count();
+    let nearest = format!("{value:.*e}", count.saturating_sub(1));
+    if nearest.parse() == Ok(value) {
+        scientific = nearest;
+    }
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if !(-4..16).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}e{sign}{:02}", exponent.abs());
     }
-    let plain = format!("{value}");
-    if plain.contains('.') {
-        plain
-    } else {
-        plain + ".0"
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", digits),
+    };
+    let digits: String = digits.chars().filter(|c| *c != '.').collect();
+    let Ok(whole) = usize::try_from(exponent + 1) else {
+        let zeros = "0".repeat(usize::try_from(-exponent - 1).unwrap_or(0));
+        return format!("{sign}0.{zeros}{digits}");
+    };
+    if whole == 0 {
+        return format!("{sign}0.{digits}");
     }
+    let padded = format!("{digits:0<whole$}");
+    let (whole, fraction) = padded.split_at_checked(whole).unwrap_or((&padded, ""));
+    let fraction = if fraction.is_empty() { "0" } else { fraction };
+    format!("{sign}{whole}.{fraction}")
 }

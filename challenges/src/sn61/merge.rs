@@ -19,6 +19,7 @@
 //! [`compat`] is the original's way, which depends on the order.
 
 pub mod compat;
+pub mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,8 +10,10 @@ use chain_metadata::AccountId;
 use indexer::store::engine::Batch;
 use serde_json::json;
 
+use super::config::{Config, Metagraph};
 use super::format::Commit;
 use super::merge::{History, Word};
+use super::state::State;
 use crate::ledger::{Ledger, LedgerError, MAX_NAME, Seq, put_payload};
 use crate::python::{At, Json, JsonError, Wrong, parse_slice};
 use crate::record::{Entry, Provenance, Record, Reporter, Submission};
@@ -20,6 +22,9 @@ use crate::record::{Entry, Provenance, Record, Reporter, Submission};
 pub const MAX_BODY: usize = 8 << 20;
 /// Most commits of one challenge that a report may list for a miner.
 pub const MAX_VERSIONS: usize = 64;
+
+/// Most ciphertexts of a miner in a challenge that one validator may ever tell of.
+pub const MAX_TOLD: usize = 1024;
 
 /// What one validator tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,70 +151,89 @@ fn sender(root: &At<'_>, signer: Option<(AccountId, u16)>) -> Result<(AccountId,
 }
 
 /// What a report came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Taken {
     /// How many commits it told of.
     pub told: usize,
     /// How many of them said something that this validator had not said before.
     pub new: usize,
+    /// How many are of challenges that are not active; they are not kept.
+    pub inactive: usize,
+    /// How many are of hotkeys that are not registered; they are not kept.
+    pub unregistered: usize,
+    /// How many are left out because this validator told of [`MAX_TOLD`] ciphertexts of the miner
+    /// in the challenge already.
+    pub too_many: usize,
     /// Number of the first new record; `None` when there is none.
     pub first: Option<Seq>,
 }
 
 /// Takes a report into the ledger, with its text: one record for every commit of which it says
-/// something new. A report told twice is taken once. `more` are rows to be written with it.
-/// Commits of challenges that are not active, or of hotkeys that are not miners, are kept too, since
-/// both may change; a pass leaves them aside.
+/// something new. A report told twice is taken once. `state` must be brought up to the ledger
+/// and is again when this returns; `more` are rows to be written with the records, in one batch (or
+/// alone when nothing is new).
 ///
 /// # Errors
 ///
 /// When the ledger cannot be read or written; then nothing is taken.
 pub fn take(
     ledger: &Ledger,
-    netuid: u16,
-    known: &History,
+    state: &mut State,
+    (config, neurons): (&Config, &Metagraph),
     report: &Report,
     body: &[u8],
     provenance: &Provenance,
     more: Batch,
 ) -> Result<Taken, LedgerError> {
-    let mut batch = more;
+    let mut payload = Batch::default();
     let provenance = Provenance {
-        payload: put_payload(&mut batch, body),
+        payload: put_payload(&mut payload, body),
         ..provenance.clone()
     };
-    let mut merged = known.clone();
+    let mut taken = Taken {
+        told: report.commits.len(),
+        ..Taken::default()
+    };
+    // What this report itself adds is known too, so that a list may not say a thing twice.
+    let own = |validator: &AccountId| *validator == report.validator;
+    let mut said = state.history.said_by(own);
     let mut entries = Vec::new();
     for (miner, commit) in &report.commits {
-        let word = Word::of(commit);
-        let token = &commit.encrypted_commit;
-        if !merged.add(
-            &commit.challenge_name,
-            *miner,
-            token,
-            report.validator,
-            word,
-        ) {
+        let (challenge, token) = (&commit.challenge_name, &commit.encrypted_commit);
+        if config.challenge(challenge).is_none() {
+            taken.inactive += 1;
+            continue;
+        }
+        if neurons.uid(miner).is_none() {
+            taken.unregistered += 1;
+            continue;
+        }
+        let versions = said.versions(challenge, miner);
+        if versions.is_some_and(|v| v.len() >= MAX_TOLD && !v.contains_key(token)) {
+            taken.too_many += 1;
+            continue;
+        }
+        if !said.add(challenge, *miner, token, report.validator, Word::of(commit)) {
             continue;
         }
         entries.push(Entry {
-            netuid,
-            challenge: commit.challenge_name.clone(),
+            netuid: config.netuid,
+            challenge: challenge.clone(),
             subject: miner.to_string(),
             provenance: provenance.clone(),
             record: Record::Submission(submission(report, *miner, commit)),
         });
     }
-    let new = entries.len();
-    let first = match new {
-        0 => None,
-        _ => Some(ledger.append(&entries, batch)?),
-    };
-    Ok(Taken {
-        told: report.commits.len(),
-        new,
-        first,
-    })
+    taken.new = entries.len();
+    let mut batch = more;
+    if taken.new > 0 {
+        batch.ops.extend(payload.ops);
+        taken.first = Some(ledger.append(&entries, batch)?);
+        state.catch_up(ledger)?;
+    } else if !batch.ops.is_empty() {
+        ledger.append(&[], batch)?;
+    }
+    Ok(taken)
 }
 
 /// Provenance of a report from a signed request or a file.

@@ -163,6 +163,51 @@ fn records_that_a_hotkey_handed_in_move_only_its_own_word() {
     assert_eq!(after.challenges, before.challenges);
 }
 
+#[test]
+fn only_so_much_is_kept_of_what_nobody_asked_for() {
+    let ledger = Ledger::open(Store::in_memory().unwrap()).unwrap();
+    let config = config("sn61-base", &["one"]);
+    let of = |token: String| json!({"encrypted_commit": token});
+    let first = take(
+        &ledger,
+        &config,
+        &body(
+            0,
+            &[
+                (miner(0), "one", of("a".into())),
+                (miner(1), "none", of("a".into())),
+                (miner(60), "one", of("a".into())),
+            ],
+        ),
+    );
+    assert_eq!(
+        (first.told, first.new, first.inactive, first.unregistered),
+        (3, 1, 1, 1)
+    );
+    assert_eq!(ledger.len(), 1);
+    for round in 0..17 {
+        let list: Vec<_> = (0..64).map(|n| of(format!("{round} {n}"))).collect();
+        take(
+            &ledger,
+            &config,
+            &body(0, &[(miner(0), "one", json!(list))]),
+        );
+    }
+    assert_eq!(ledger.len(), 1024);
+    let more = take(
+        &ledger,
+        &config,
+        &body(0, &[(miner(0), "one", of("new".into()))]),
+    );
+    assert_eq!((more.new, more.too_many), (0, 1));
+    let other = take(
+        &ledger,
+        &config,
+        &body(1, &[(miner(0), "one", of("new".into()))]),
+    );
+    assert_eq!(other.new, 1);
+}
+
 proptest! {
     #[test]
     fn no_body_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in any::<prop::sample::Index>(), byte in any::<u8>()) {

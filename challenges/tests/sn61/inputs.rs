@@ -1,6 +1,7 @@
 //! Scoring of one input by each profile.
 
 use challenges::profiles::{InputError, Scored, score};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const NOW: f64 = 1_700_000_000.0;
@@ -210,4 +211,33 @@ fn wrong_inputs_name_the_place() {
     ));
     let empty = scored("sn61-base", &json!({"now": 0, "commits": []}));
     assert!(empty.rows.is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn the_order_of_miners_does_not_matter(
+        miners in prop::collection::btree_map(0_u16..40, (0.0..=1.0_f64, 0.0..=1.0_f64, 0.0..20.0_f64), 1..20)
+            .prop_flat_map(|miners| {
+                let list: Vec<_> = miners.into_iter().collect();
+                (Just(list.clone()), Just(list).prop_shuffle())
+            }),
+    ) {
+        for profile in ["sn61-base", "sn61-abs-2025", "sn61-abs-2026"] {
+            let of = |list: &[(u16, (f64, f64, f64))]| {
+                let commit = |(uid, (score, likeness, days)): &(u16, (f64, f64, f64))| {
+                    one(*uid, "t", &[*score], &[*likeness], *days)
+                };
+                let input = json!({"now": NOW, "uids": 40, "commits": list.iter().map(commit).collect::<Vec<_>>()});
+                let scored = scored(profile, &input);
+                let mut rows: Vec<_> = scored.rows.into_iter().map(|row| (row.subject, row.score)).collect();
+                rows.sort_by(|a, b| a.0.cmp(&b.0));
+                (rows, scored.notes["row"].clone())
+            };
+            let (given, shuffled) = (of(&miners.0), of(&miners.1));
+            prop_assert!(given.0.iter().all(|(_, score)| score.is_some_and(|s| (0.0..=1.0).contains(&s))));
+            prop_assert_eq!(given, shuffled);
+        }
+    }
 }

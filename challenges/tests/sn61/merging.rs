@@ -5,6 +5,7 @@ use challenges::ledger::Ledger;
 use challenges::sn61::cycle::pass;
 use challenges::sn61::format::Commit;
 use challenges::sn61::merge::compat::{self, carry_over};
+use challenges::sn61::merge::listing::versions;
 use challenges::sn61::merge::{History, Merging, Times};
 use challenges::sn61::report::{Report, counts, histories};
 use challenges::sn61::state::State;
@@ -13,7 +14,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::world::{
-    Fake, NOW, body, commit, config, context, key, metagraph, miner, sealed, take, validator,
+    Fake, NOW, body, commit, config, context, docker, key, metagraph, miner, sealed, take,
+    validator,
 };
 
 const CHALLENGES: [&str; 2] = ["one", "two"];
@@ -127,6 +129,31 @@ fn a_commit_that_only_the_liar_tells_of_needs_support() {
         [&validator(4)]
     );
     assert_eq!(versions[&sealed("one", "3-false").0].words.len(), 5);
+}
+
+#[test]
+fn the_history_tells_who_told_what() {
+    let history = histories(&reports(true));
+    let list = |open: bool| versions(&history, Merging::default(), "one", &miner(10), |_| open);
+    let listed = list(true);
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0].encrypted_commit, sealed("one", "10-true").0);
+    assert!(listed[0].current && !listed[1].current);
+    let who: Vec<_> = listed[1].told.iter().map(|told| told.validator).collect();
+    assert_eq!(who, (0..5).map(validator).collect::<Vec<_>>());
+    // Validator 2 has a key for miner 10, and the liar one that does not open.
+    let keys: Vec<usize> = listed[1].told.iter().map(|told| told.keys.len()).collect();
+    assert_eq!(keys, [0, 0, 1, 0, 1]);
+    assert_eq!(
+        listed[1].docker_hub_id.as_deref(),
+        Some(docker("10-false").as_str())
+    );
+    assert_eq!(list(false)[1].docker_hub_id, None, "not before its time");
+    let text = serde_json::to_string(&listed).unwrap();
+    assert!(
+        !text.contains(&sealed("one", "10-false").1),
+        "keys themselves are not shown"
+    );
 }
 
 #[test]

@@ -96,25 +96,36 @@ pub(crate) fn body(validator_number: u8, told: &[(AccountId, &str, Value)]) -> V
     body.to_string().into_bytes()
 }
 
-pub(crate) fn take(ledger: &Ledger, config: &Config, body: &[u8]) -> report::Taken {
-    let report = Report::read(body, None).unwrap();
-    let state = State::load(ledger, config).unwrap();
+pub(crate) fn taken(
+    ledger: &Ledger,
+    config: &Config,
+    report: &Report,
+    body: &[u8],
+) -> Result<report::Taken, challenges::ledger::LedgerError> {
+    let mut state = State::load(ledger, config)?;
     let from = Reporter::Hotkey {
         hotkey: report.validator,
         uid: report.uid,
     };
     let provenance = report::provenance(from, None, NOW);
-    let known = &state.history;
+    let miners = metagraph(50);
+    let known = (config, &miners);
     let taken = report::take(
         ledger,
-        61,
+        &mut state,
         known,
-        &report,
+        report,
         body,
         &provenance,
         Batch::default(),
-    );
-    taken.unwrap()
+    )?;
+    assert_eq!(state, State::load(ledger, config)?);
+    Ok(taken)
+}
+
+pub(crate) fn take(ledger: &Ledger, config: &Config, body: &[u8]) -> report::Taken {
+    let report = Report::read(body, None).unwrap();
+    taken(ledger, config, &report, body).unwrap()
 }
 
 pub(crate) fn config(profile: &str, names: &[&str]) -> Config {
