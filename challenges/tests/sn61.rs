@@ -2,6 +2,8 @@
 
 #[path = "sn61/auth.rs"]
 mod auth;
+#[path = "sn61/closings.rs"]
+mod closings;
 #[path = "sn61/formats.rs"]
 mod formats;
 #[path = "sn61/hostile.rs"]

@@ -49,13 +49,16 @@ pub struct Passed {
     pub compared: usize,
     /// Commits judged.
     pub judged: usize,
+    /// Challenges that gave no task, and why: their commits wait for the next pass.
+    pub unavailable: Vec<(String, String)>,
     /// Revealed commits that were not scored, and why.
     pub skipped: Vec<(Revealed, Skipped)>,
 }
 
 /// One pass over all active challenges. What validators told must be in the ledger
-/// ([`super::report::take`]) and services be reachable; whatever they do is recorded: a failed image has a log
-/// with score 0 and the error, a failed comparison one with similarity 0 and the error.
+/// ([`super::report::take`]). Whatever services do is recorded: an image that fails, or whose answer gets no score, has a log with
+/// score 0 and the error, a failed comparison one with similarity 0 and the error. Only a challenge that gives no
+/// task is no miner's fault: its commits wait.
 ///
 /// `state` is brought up to the ledger first and after every step. Passes of one ledger must
 /// not run at the same time.
@@ -84,7 +87,10 @@ pub fn pass(
         let Some(challenge) = config.challenge(&one.candidate.challenge) else {
             continue;
         };
-        score(ledger, state, context, challenge, one, &mut passed)?;
+        let down = |(name, _): &(String, String)| *name == challenge.name;
+        if !passed.unavailable.iter().any(down) {
+            score(ledger, state, context, challenge, one, &mut passed)?;
+        }
     }
     Ok(passed)
 }
@@ -170,7 +176,17 @@ fn score(
         Some(payload) => state::logs(ledger, payload)?,
         None => {
             let seeds = seeds(ledger, state, context, challenge)?;
-            let logs = run(context, challenge, &one.docker, seeds);
+            let inputs = match inputs(context, challenge, seeds) {
+                Ok(inputs) => inputs,
+                Err(error) => {
+                    // Not the miner's fault: nothing is written, and the next pass asks again.
+                    let why = error.to_string();
+                    tracing::warn!(challenge = name, why, "no task; its commits wait");
+                    passed.unavailable.push((name.clone(), why));
+                    return Ok(());
+                }
+            };
+            let logs = run(context, challenge, &one.docker, inputs);
             step.ran(&one.docker, &one.candidate.token, &logs)?;
             passed.run += 1;
             state.catch_up(ledger)?;
@@ -217,43 +233,48 @@ fn seeds(
     Ok(select::seeds(&all, challenge.tasks))
 }
 
-fn failed_log(error: &ControllerError, input: Option<&Json>, output: Option<Json>) -> ScoringLog {
+fn failed_log(error: &ControllerError, input: &Json, output: Option<Json>) -> ScoringLog {
     ScoringLog {
         score: Some(0.0),
-        miner_input: input.cloned(),
+        miner_input: Some(input.clone()),
         miner_output: output,
         error: Some(error.to_string().chars().take(MAX_TEXT / 4).collect()),
         ..ScoringLog::default()
     }
 }
 
-/// Runs an image over the seeds and as many new tasks as are missing; a log a task.
+/// The seeds, and as many new tasks as are missing.
+fn inputs(
+    context: Context<'_>,
+    challenge: &Challenge,
+    seeds: Vec<Json>,
+) -> Result<Vec<Json>, ControllerError> {
+    let mut inputs = seeds;
+    while inputs.len() < challenge.tasks {
+        inputs.push(context.controller.task(&challenge.name)?);
+    }
+    Ok(inputs)
+}
+
+/// Runs an image over the inputs; a log an input.
 fn run(
     context: Context<'_>,
     challenge: &Challenge,
     docker: &str,
-    seeds: Vec<Json>,
+    inputs: Vec<Json>,
 ) -> Vec<ScoringLog> {
     let (name, controller) = (challenge.name.as_str(), context.controller);
     let mut logs = Vec::new();
-    let mut seeds = seeds.into_iter();
-    for number in 0..challenge.tasks {
-        let input = match seeds.next().map_or_else(|| controller.task(name), Ok) {
-            Ok(input) => input,
-            Err(error) => {
-                logs.push(failed_log(&error, None, None));
-                continue;
-            }
-        };
+    for (number, input) in inputs.into_iter().enumerate() {
         let output = match controller.solve(name, docker, &input) {
             Ok(output) => output,
             Err(error) => {
-                logs.push(failed_log(&error, Some(&input), None));
+                logs.push(failed_log(&error, &input, None));
                 continue;
             }
         };
         match controller.score(name, number == 0, &input, &output) {
-            Err(error) => logs.push(failed_log(&error, Some(&input), Some(output))),
+            Err(error) => logs.push(failed_log(&error, &input, Some(output))),
             Ok(score) => {
                 let score = if score.is_finite() { score } else { 0.0 };
                 let baseline = challenge.baseline.as_deref();

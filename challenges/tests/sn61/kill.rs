@@ -58,8 +58,6 @@ impl Engine for Mortal {
     }
 }
 
-const EARLY: f64 = 1_760_367_600.0;
-
 fn fake() -> Fake {
     let mut fake = Fake::default();
     fake.broken.insert(docker("broken"));
@@ -67,7 +65,7 @@ fn fake() -> Fake {
     fake
 }
 
-fn told() -> Vec<u8> {
+fn report() -> Vec<u8> {
     let of = |m: u8, challenge: &'static str, image: &str| {
         let time = EARLY + f64::from(m);
         (
@@ -107,7 +105,7 @@ fn settled(profile: &str) -> Config {
 
 fn prepare(dir: &Path, config: &Config) {
     let ledger = Ledger::open(Store::open_sled(dir, true, 1 << 20).unwrap()).unwrap();
-    assert_eq!(take(&ledger, config, &told()).new, 6);
+    assert_eq!(take(&ledger, config, &report()).new, 6);
 }
 
 fn every_step(profile: &str) {
@@ -207,13 +205,13 @@ fn a_report_is_taken_wholly_or_not_and_once() {
                 after,
             };
             let ledger = Ledger::open(Store::open(Arc::new(mortal)).unwrap()).unwrap();
-            let report = Report::read(&told(), None).unwrap();
-            assert!(taken(&ledger, &config, &report, &told()).is_err());
+            let read = Report::read(&report(), None).unwrap();
+            assert!(taken(&ledger, &config, &read, &report()).is_err());
         }
         let ledger = Ledger::open(Store::open_sled(dir.path(), false, 1 << 20).unwrap()).unwrap();
         assert_eq!(ledger.len(), if after { 6 } else { 0 });
         assert_eq!(
-            take(&ledger, &config, &told()).new,
+            take(&ledger, &config, &report()).new,
             if after { 0 } else { 6 }
         );
         assert_eq!(ledger.len(), 6);

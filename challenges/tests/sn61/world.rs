@@ -11,10 +11,12 @@ use challenges::python::Json;
 use challenges::record::{Entry, Kind, Record, Reporter};
 use challenges::sn61::config::{Challenge, Config, Metagraph, Neuron};
 use challenges::sn61::controller::{Controller, ControllerError, Likeness};
-use challenges::sn61::cycle::Context;
+use challenges::sn61::cycle::{Context, Passed, pass};
 use challenges::sn61::fernet;
+use challenges::sn61::finalize::{Outcome, run};
 use challenges::sn61::report::{self, Report};
 use challenges::sn61::state::State;
+use indexer::store::Store;
 use indexer::store::engine::Batch;
 use serde_json::{Value, json};
 
@@ -144,6 +146,8 @@ pub(crate) struct Fake {
     pub(crate) broken: BTreeSet<String>,
     /// Whether comparisons get no answer.
     pub(crate) mute: AtomicBool,
+    /// Whether challenges give no tasks.
+    pub(crate) down: AtomicBool,
     /// Calls, in order.
     pub(crate) calls: Mutex<Vec<String>>,
 }
@@ -177,6 +181,9 @@ pub(crate) fn unreachable(service: &str) -> ControllerError {
 impl Controller for Fake {
     fn task(&self, challenge: &str) -> Result<Json, ControllerError> {
         self.call(format!("task {challenge}"));
+        if self.down.load(Ordering::SeqCst) {
+            return Err(unreachable("/task"));
+        }
         Ok(Json::dict([
             ("zeta", Json::Str("é".into())),
             ("alpha", Json::Int("123456789012345678901234567890".into())),
@@ -250,4 +257,41 @@ pub(crate) fn about(entry: &Entry) -> String {
 pub(crate) fn count(ledger: &Ledger, kind: Kind) -> usize {
     let all = records(ledger);
     all.iter().filter(|e| e.record.kind() == kind).count()
+}
+
+/// Two days before: on time by any rule.
+pub(crate) const EARLY: f64 = 1_760_367_600.0;
+
+pub(crate) fn ledger() -> Ledger {
+    Ledger::open(Store::in_memory().unwrap()).unwrap()
+}
+
+/// Validator 0 tells of commits, with keys: miner, challenge, image and time.
+pub(crate) fn told(ledger: &Ledger, config: &Config, list: &[(u8, &str, &str, f64)]) {
+    let of = |(m, challenge, image, time): &(u8, &'_ str, &str, f64)| {
+        let value = commit(challenge, image, Some(*time), true);
+        (miner(*m), (*challenge).to_owned(), value)
+    };
+    let list: Vec<_> = list.iter().map(of).collect();
+    let list: Vec<_> = list
+        .iter()
+        .map(|(m, c, v)| (*m, c.as_str(), v.clone()))
+        .collect();
+    take(ledger, config, &body(0, &list));
+}
+
+pub(crate) fn once(ledger: &Ledger, config: &Config, fake: &Fake, now: u64) -> (State, Passed) {
+    let mut state = State::load(ledger, config).unwrap();
+    let miners = metagraph(6);
+    let passed = pass(ledger, &mut state, context(config, &miners, fake, now)).unwrap();
+    assert_eq!(state, State::load(ledger, config).unwrap());
+    (state, passed)
+}
+
+pub(crate) fn close(ledger: &Ledger, config: &Config, fake: &Fake, now: u64) -> Vec<Outcome> {
+    let mut state = State::load(ledger, config).unwrap();
+    let miners = metagraph(6);
+    let outcomes = run(ledger, &mut state, context(config, &miners, fake, now)).unwrap();
+    assert_eq!(state, State::load(ledger, config).unwrap());
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
