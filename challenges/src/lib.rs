@@ -15,6 +15,7 @@
 pub mod date;
 pub mod ledger;
 pub mod profiles;
+pub mod python;
 pub mod record;
 pub mod sign;
 pub mod sn128;
