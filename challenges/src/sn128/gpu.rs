@@ -77,7 +77,7 @@ pub fn expected(seed_hash: u64, size: u32, row: u32, column: u32, iterations: u3
 ///
 /// ```
 /// use challenges::sn128::gpu::{TOLERANCE, near};
-/// assert!(near(&TOLERANCE, 1.0, 1.02) && !near(&TOLERANCE, 1.0, 1.021));
+/// assert!(near(&TOLERANCE, 1.0, 1.019) && !near(&TOLERANCE, 1.0, 1.021));
 /// assert!(near(&TOLERANCE, 100.0, 100.5) && !near(&TOLERANCE, 100.0, 100.51));
 /// assert!(!near(&TOLERANCE, 1.0, f64::NAN));
 /// ```

@@ -18,8 +18,7 @@ pub fn bits(value: f64) -> Option<u16> {
     const TOO_GREAT: f64 = 65_520.0;
     const LEAST_NORMAL: i32 = -14;
     let size = value.abs();
-    // Also false for what is no number.
-    if !(size < TOO_GREAT) {
+    if size.is_nan() || size >= TOO_GREAT {
         return None;
     }
     let sign = if value.is_sign_negative() { 0x8000 } else { 0 };

@@ -170,10 +170,10 @@ pub fn strict(proof: &Proof, leaves: u32) -> Result<(), Astray> {
     let mut place = index;
     let steps = proof.proof_hashes.iter().zip(&proof.proof_directions);
     for ((level, width), (other, right)) in widths.iter().enumerate().zip(steps) {
-        if *right != (place % 2 == 0) {
+        if *right != place.is_multiple_of(2) {
             return Err(Astray::Direction { index, level });
         }
-        let last = place % 2 == 0 && place + 1 == *width;
+        let last = place.is_multiple_of(2) && place + 1 == *width;
         if last && *other != hash {
             return Err(Astray::Odd { index, level });
         }

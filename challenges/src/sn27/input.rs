@@ -15,7 +15,7 @@
 //!     "miners": [{ "uid": 7, "hotkey": "5F...", "allocated": false, "has_docker": true }],
 //! });
 //! let scored = challenges::profiles::score("sn27-r1", input.to_string().as_bytes())?;
-//! assert_eq!(scored.rows[0].score, Some(0.5574712643678161));
+//! assert_eq!(scored.rows[0].score, Some(0.557471264367816));
 //!
 //! let input = json!({
 //!     "miners": [{
@@ -57,6 +57,9 @@ use serde_json::{Map, Value, json};
 use super::stats::{COMPAT, Outcome, Stats, Window, stats};
 use crate::fields::{Object, number, object, refuse, text, time};
 use crate::profiles::{InputError, Row, Scored, inputs_hash};
+
+/// What was counted, by uid and hotkey.
+type Counted<'a> = BTreeMap<(u16, &'a str), Stats>;
 
 /// Scores an input by one of the system's profiles.
 ///
@@ -173,7 +176,7 @@ fn challenges(
 fn counted<'a>(
     input: &Object<'a>,
     notes: &mut Map<String, Value>,
-) -> Result<Option<BTreeMap<(u16, &'a str), Stats>>, InputError> {
+) -> Result<Option<Counted<'a>>, InputError> {
     if input.get("results").is_none() {
         if let Some(name) = ["now", "window"]
             .iter()
@@ -235,7 +238,7 @@ fn window(value: &Value, at: &str) -> Result<Window, InputError> {
 fn measured(
     miner: &Object<'_>,
     key: (u16, &str),
-    counted: Option<&BTreeMap<(u16, &str), Stats>>,
+    counted: Option<&Counted<'_>>,
     shape: Shape,
 ) -> Result<Measured, InputError> {
     let none = Measured {

@@ -241,6 +241,13 @@ fn a_request_that_cannot_be_judged() {
         Unfit::Outside { column: 100, .. }
     ));
     assert_eq!(refused(|p| p.columns.clear()), Unfit::Columns);
+    assert!(matches!(
+        refused(|p| p.targets.rows = vec![0; 101]),
+        Unfit::Rows {
+            rows: 101,
+            size: 100
+        }
+    ));
     let heavy = |p: &mut Played| {
         p.task.challenge_type = Kind::CpuMatrix;
         p.task.iterations = u32::MAX;
