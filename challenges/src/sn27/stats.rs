@@ -78,10 +78,12 @@ impl Window {
         const HOUR: i64 = 3_600_000_000;
         match self {
             Window::Calendar { hours } => {
-                let from = now.saturating_sub(i64::from(hours) * HOUR);
+                let from = now.saturating_sub(i64::from(hours).saturating_mul(HOUR));
                 at.div_euclid(date::DAY) >= from.div_euclid(date::DAY)
             }
-            Window::Rolling { hours } => at >= now.saturating_sub(i64::from(hours) * HOUR),
+            Window::Rolling { hours } => {
+                at >= now.saturating_sub(i64::from(hours).saturating_mul(HOUR))
+            }
         }
     }
 }
@@ -169,6 +171,7 @@ mod tests {
         assert!(has(COMPAT, 35) && !has(COMPAT, 36));
         assert!(has(Window::Rolling { hours: 12 }, 12) && !has(Window::Rolling { hours: 12 }, 13));
         assert!(has(Window::Rolling { hours: 24 }, 24) && !has(Window::Rolling { hours: 24 }, 25));
+        assert!(Window::Rolling { hours: u32::MAX }.has(now, 0));
         let noon = date::parse("2024-03-26T12:00:00Z").unwrap();
         assert!(COMPAT.has(noon, noon - 12 * HOUR) && !COMPAT.has(noon, noon - 12 * HOUR - 1));
     }

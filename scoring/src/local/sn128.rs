@@ -10,7 +10,8 @@
 //! worker's challenges only: neither the lease nor the composite is multiplied by it.
 //!
 //! Sums are taken in the order of hotkeys, ids and times rather than in the order in which
-//! things came in, so that a score does not depend on it.
+//! things came in, so that a score does not depend on it. They are plain sums, one number
+//! after the other, as Python before 3.12 has them.
 
 use super::Profile;
 

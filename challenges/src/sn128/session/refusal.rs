@@ -29,19 +29,19 @@ pub enum Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// Something is empty.
-    #[error("Missing {0}")]
+    #[error("{0} is missing; send it")]
     Missing(&'static str),
     /// Another challenge, or another miner's.
-    #[error("Challenge {0} not found or not accessible")]
+    #[error("there is no challenge {0} for this hotkey")]
     NotFound(String),
     /// The first phase is over, or never began.
-    #[error("Challenge {0} already processed")]
+    #[error("challenge {0} has its commitment already, or is over")]
     AlreadyProcessed(String),
     /// The second phase is not due.
-    #[error("Challenge {0} not in committed state")]
+    #[error("challenge {0} waits for no proof")]
     NotCommitted(String),
     /// Another worker.
-    #[error("Worker ID mismatch: expected {expected}, got {got}")]
+    #[error("the challenge was given to worker {expected}, and {got} answers")]
     Worker {
         /// Whom it was given to.
         expected: String,
@@ -49,16 +49,16 @@ pub enum Refusal {
         got: String,
     },
     /// The CPU answers a challenge for GPUs.
-    #[error("GPU challenge answered with UUID '-1'")]
+    #[error("a challenge for GPUs was answered by the CPU (-1)")]
     CpuForGpu,
     /// A GPU that the worker never told of.
-    #[error("GPU UUID {0} not found in heartbeat inventory")]
+    #[error("no heartbeat of the worker names the GPU {0}")]
     NotInInventory(String),
     /// No signature.
-    #[error("GPU commitment for {0} is missing signature")]
+    #[error("the commitment of {0} is not signed; send it with the GPU's signature")]
     NotSigned(String),
     /// A wrong signature.
-    #[error("Merkle signature verification failed for {uuid}: {why}")]
+    #[error("{uuid}: {why}")]
     Signature {
         /// The GPU.
         uuid: String,
@@ -66,16 +66,16 @@ pub enum Refusal {
         why: BadSignature,
     },
     /// A GPU that comes twice.
-    #[error("UUID {0} is given twice")]
+    #[error("{0} comes twice; send it once")]
     Twice(String),
     /// A root that is none.
-    #[error("Merkle root of {0} is not 16 to 64 hex digits")]
+    #[error("the root of {0} is not 16 to 64 hex digits")]
     Root(String),
     /// Commitments without proofs.
-    #[error("Missing proofs for verified commitments: {}", .0.join(", "))]
+    #[error("there are commitments without a proof: {}", .0.join(", "))]
     MissingProofs(Vec<String>),
     /// Proofs without commitments.
-    #[error("Unexpected proofs for unverified UUIDs: {}", .0.join(", "))]
+    #[error("there are proofs without a commitment: {}", .0.join(", "))]
     ExtraProofs(Vec<String>),
     /// Something that a message of this kind must have.
     #[error("{what} of {uuid} is missing or not as the challenge wants it")]
@@ -86,10 +86,12 @@ pub enum Refusal {
         what: &'static str,
     },
     /// Nothing would be looked at.
-    #[error("No verification targets: the validator's settings would let any answer pass")]
+    #[error(
+        "nothing would be looked at, and any answer would pass; the validator must ask for rows or values"
+    )]
     NoTargets,
     /// Too late.
-    #[error("Challenge {0} has expired")]
+    #[error("the time of challenge {0} is over")]
     Expired(String),
 }
 

@@ -216,3 +216,81 @@ fn leases_are_all_taken_or_none() {
     );
     assert_eq!(leases[&worker], 0.5);
 }
+
+/// All places of a JSON value.
+fn places(value: &Value, at: String, found: &mut Vec<String>) {
+    found.push(at.clone());
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                places(item, format!("{at}/{index}"), found);
+            }
+        }
+        Value::Object(members) => {
+            for (name, item) in members {
+                places(item, format!("{at}/{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What hardly anything wants.
+fn others() -> Vec<Value> {
+    vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(u32::MAX),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1e308),
+        json!(5e-324),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!([[]]),
+    ]
+}
+
+#[test]
+fn anything_anywhere_is_scored_or_refused() {
+    let mut input = golden();
+    input["challenges"].as_array_mut().unwrap().truncate(3);
+    for miner in input["miners"].as_array_mut().unwrap() {
+        for worker in miner["workers"].as_array_mut().unwrap() {
+            worker["availability"] = Value::Null;
+        }
+    }
+    input["parameters"] = json!({
+        "window_minutes": 180, "challenge_interval_s": 240, "participation_threshold": 0.8,
+        "availability_hours": 169, "worker_cap": 100, "lease_weight": 0.7, "challenge_weight": 0.3,
+    });
+    input["gpu_owners"] = json!({ "GPU-1": "m1" });
+    input["heartbeats"] = json!([{
+        "id": 1, "hotkey": "m1", "worker": "w1", "at": 1_759_999_000_000_u64, "ip": "a",
+        "gpus": ["GPU-1"],
+    }]);
+    assert!(scored(&input).is_ok());
+    let mut found = Vec::new();
+    places(&input, String::new(), &mut found);
+    assert!(found.len() > 50);
+    for place in found {
+        for other in others() {
+            let mut changed = input.clone();
+            *changed.pointer_mut(&place).unwrap() = other;
+            let Ok(scored) = scored(&changed) else {
+                continue;
+            };
+            for row in scored.rows {
+                assert!(row.score.is_some_and(f64::is_finite), "{place} {changed}");
+                assert!(
+                    row.parts.iter().all(|part| part.1.is_finite()),
+                    "{place} {changed}"
+                );
+            }
+        }
+    }
+}

@@ -178,10 +178,94 @@ fn what_is_wrong_is_named_with_its_place() {
     let r4 = of_value(find("sn27-r4"), &table).unwrap_err().to_string();
     assert_eq!(
         r4,
-        "gpu_scores: the score of x is 0; give a number above zero"
+        "gpu_scores: the score of x is 0; give a number from 0.000001 to 1000000"
     );
     let nan = crate::profiles::score("sn27-r1", br#"{"miners": NaN}"#).unwrap_err();
     assert!(matches!(nan, InputError::Json(_)));
     let huge = crate::profiles::score("sn27-r1", br#"{"best": 1e999}"#).unwrap_err();
     assert!(matches!(huge, InputError::Json(_)));
+}
+
+/// All places of a JSON value.
+fn places(value: &Value, at: String, found: &mut Vec<String>) {
+    found.push(at.clone());
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                places(item, format!("{at}/{index}"), found);
+            }
+        }
+        Value::Object(members) => {
+            for (name, item) in members {
+                places(item, format!("{at}/{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What hardly anything wants.
+fn others() -> Vec<Value> {
+    vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(u32::MAX),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1e308),
+        json!(5e-324),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!([[]]),
+    ]
+}
+
+#[test]
+fn anything_anywhere_is_scored_or_refused() {
+    let hardware = json!({
+        "miners": [{ "uid": 7, "hotkey": "a", "gpu": "b", "gpus": 4 }],
+        "gpu_scores": { "b": 5.0 },
+    });
+    let mut reported = examples();
+    reported["validators"] = json!(8);
+    reported["miners"][0]["reports"] = json!(1);
+    let results = json!({
+        "now": "2024-03-26T12:00:00Z", "window": { "rule": "rolling", "hours": 24 },
+        "results": [{
+            "uid": 7, "hotkey": "a", "success": true, "elapsed": 16.0, "difficulty": 9,
+            "at": "2024-03-26T11:00:00Z",
+        }],
+        "miners": [{ "uid": 7, "hotkey": "a", "allocated": true, "has_docker": true }],
+        "best": 0.5,
+    });
+    for (name, input) in [
+        ("sn27-r1", examples()),
+        ("sn27-r2", reported),
+        ("sn27-r3", results),
+        ("sn27-r4", hardware),
+    ] {
+        assert!(of_value(find(name), &input).is_ok());
+        let mut found = Vec::new();
+        places(&input, String::new(), &mut found);
+        for place in found {
+            for other in others() {
+                let mut changed = input.clone();
+                *changed.pointer_mut(&place).unwrap() = other;
+                let Ok(scored) = of_value(find(name), &changed) else {
+                    continue;
+                };
+                for row in scored.rows {
+                    assert!(row.score.is_some_and(f64::is_finite), "{place} {changed}");
+                    assert!(
+                        row.parts.iter().all(|part| part.1.is_finite()),
+                        "{place} {changed}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -58,8 +58,8 @@ pub enum CycleError {
     /// A challenge that is named twice.
     #[error("the challenge {0} is named twice; give every challenge once")]
     Attempt(String),
-    /// A number that is not one, or below zero.
-    #[error("{what} of {who} is {value}; give a number that is not negative")]
+    /// A number that is not one, below zero or too great.
+    #[error("{what} of {who} is {value}; give a number from 0 to {MOST}")]
     Number {
         /// Which number.
         what: &'static str,
@@ -68,7 +68,22 @@ pub enum CycleError {
         /// Its value.
         value: f64,
     },
+    /// A time that nothing takes.
+    #[error(
+        "the computation time of {who} is {value} ms; nothing is that fast, give the time as measured"
+    )]
+    Fast {
+        /// The challenge.
+        who: String,
+        /// Its time.
+        value: f64,
+    },
 }
+
+/// Greatest number that is taken of a time or a score.
+pub const MOST: f64 = 1e12;
+/// Least time in milliseconds, but for 0, which is no time at all.
+pub const LEAST_MS: f64 = 1e-6;
 
 /// Something that a reader of the scores should know.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -127,7 +142,7 @@ pub struct Scores<'a> {
 fn check(parameters: &Parameters, cycle: &Cycle<'_>) -> Result<(), CycleError> {
     parameters.check()?;
     let number = |what, who: &str, value: f64| {
-        if value.is_finite() && value >= 0.0 {
+        if (0.0..=MOST).contains(&value) {
             Ok(())
         } else {
             Err(CycleError::Number {
@@ -153,6 +168,12 @@ fn check(parameters: &Parameters, cycle: &Cycle<'_>) -> Result<(), CycleError> {
         }
         if let Some(time) = attempt.computation_ms {
             number("the computation time", attempt.id, time)?;
+            if time > 0.0 && time < LEAST_MS {
+                return Err(CycleError::Fast {
+                    who: attempt.id.to_owned(),
+                    value: time,
+                });
+            }
         }
     }
     if let Availabilities::Given(given) = &cycle.availabilities {
@@ -244,8 +265,8 @@ fn workers<'a>(
 ///
 /// # Errors
 ///
-/// When the parameters are wrong, a miner or challenge is named twice, or a number is negative
-/// or not finite.
+/// When the parameters are wrong, a miner or challenge is named twice, a number is negative or
+/// above [`MOST`], or a time is above zero and below [`LEAST_MS`].
 pub fn score<'a>(parameters: &Parameters, cycle: &Cycle<'a>) -> Result<Scores<'a>, CycleError> {
     check(parameters, cycle)?;
     let mut notes = Vec::new();

@@ -348,11 +348,14 @@ fn what_cannot_be_is_refused() {
         let mut nan = cycle.clone();
         nan.attempts[0].computation_ms = Some(f64::NAN);
         assert!(matches!(refused(&nan), CycleError::Number { .. }));
+        let mut fast = cycle.clone();
+        fast.attempts[0].computation_ms = Some(1e-300);
+        assert!(matches!(refused(&fast), CycleError::Fast { .. }));
         let mut negative = cycle.clone();
         negative.miners[0].leases = vec![-0.1];
         assert_eq!(
             refused(&negative).to_string(),
-            "a lease score of m1 is -0.1; give a number that is not negative"
+            "a lease score of m1 is -0.1; give a number from 0 to 1000000000000"
         );
         let zero = Parameters {
             challenge_interval_s: 0,

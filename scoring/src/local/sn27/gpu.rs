@@ -24,8 +24,8 @@ pub enum TableError {
     /// No model at all.
     #[error("the table of GPU scores is empty; give at least one model")]
     Empty,
-    /// A score that is not above zero.
-    #[error("the score of {model} is {score}; give a number above zero")]
+    /// A score that is not above zero, or not of a size that scores have.
+    #[error("the score of {model} is {score}; give a number from 0.000001 to 1000000")]
     Score {
         /// The model.
         model: String,
@@ -67,7 +67,8 @@ pub struct Breakdown {
 ///
 /// # Errors
 ///
-/// When it is empty, names a model twice or has a score that is not above zero.
+/// When it is empty, names a model twice or has a score that is not between a millionth and
+/// a million.
 pub fn check<S: AsRef<str>>(table: &[(S, f64)]) -> Result<(), TableError> {
     if table.is_empty() {
         return Err(TableError::Empty);
@@ -75,7 +76,7 @@ pub fn check<S: AsRef<str>>(table: &[(S, f64)]) -> Result<(), TableError> {
     let mut names = std::collections::BTreeSet::new();
     for (model, score) in table {
         let model = model.as_ref();
-        if !score.is_finite() || *score <= 0.0 {
+        if !(1e-6..=1e6).contains(score) {
             return Err(TableError::Score {
                 model: model.to_owned(),
                 score: *score,

@@ -8,6 +8,8 @@ use thiserror::Error;
 
 /// How many of the newest challenges the failures are counted in.
 pub const LAST: f64 = 20.0;
+/// Greatest number that is taken of a measurement.
+pub const MOST: f64 = 1e12;
 /// The power by which failures grow.
 pub const FAILED_EXPONENT: f64 = 1.5;
 
@@ -134,8 +136,8 @@ pub struct Measured {
 /// Measurements that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum MeasureError {
-    /// A number that is negative, infinite or none.
-    #[error("{what} is {value}; give a number that is not negative")]
+    /// A number that is negative, too great or none.
+    #[error("{what} is {value}; give a number from 0 to {MOST}")]
     Number {
         /// Which.
         what: &'static str,
@@ -229,7 +231,7 @@ fn check(measured: &Measured) -> Result<(), MeasureError> {
         ("the mean difficulty", measured.difficulty),
         ("the best score", measured.best),
     ] {
-        if !value.is_finite() || value < 0.0 {
+        if !(0.0..=MOST).contains(&value) {
             return Err(MeasureError::Number { what, value });
         }
     }
@@ -281,7 +283,7 @@ fn zero_rule(rules: &Rules, measured: &Measured) -> Option<Zero> {
 ///
 /// # Errors
 ///
-/// When a number is negative or not finite, or when there are more successes than attempts
+/// When a number is negative or above [`MOST`], or when there are more successes than attempts
 /// or more failures than twenty.
 pub fn score(rules: &Rules, measured: &Measured) -> Result<Breakdown, MeasureError> {
     check(measured)?;
