@@ -13,6 +13,7 @@
 //! * [`date`] turns timestamps of any of them into numbers.
 
 pub mod date;
+mod fields;
 pub mod ledger;
 pub mod profiles;
 pub mod python;
