@@ -1,5 +1,5 @@
 //! Looks over a whole store: engine, parent hashes, gaps, what joins left behind,
-//! and a digest of every row.
+//! and a digest of every row that comes from the chain.
 
 use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest as _};

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chain_metadata::{AccountId, MechId, NetUid};
+use chain_metadata::{AccountId, Hasher, MechId, NetUid};
 use challenges::join::{Join, JoinError, Wanted, foreseen, join};
 use challenges::ledger::{Ledger, Whose};
 use challenges::record::{Entry, Provenance, Record, Reporter, Score};
@@ -97,13 +97,20 @@ async fn every_epoch_joins_to_what_the_chain_stored() {
         }
         for validator in &join.validators {
             if let Some(stored) = validator.stored_trust {
-                assert_eq!(validator.trust, Some(stored), "{netuid} {block} {validator:?}");
+                assert_eq!(
+                    validator.trust,
+                    Some(stored),
+                    "{netuid} {block} {validator:?}"
+                );
                 trusted += u32::from(stored > 0);
             }
             assert_eq!((validator.compared, validator.pearson), (0, None));
         }
     }
-    assert!(compared > 1000 && trusted > 50 && cut > 50, "{compared} {trusted} {cut}");
+    assert!(
+        compared > 1000 && trusted > 50 && cut > 50,
+        "{compared} {trusted} {cut}"
+    );
     let error = join(&ledger, &wanted(1, 1)).unwrap_err();
     assert!(matches!(&error, JoinError::Epoch(_)), "{error}");
     assert!(error.to_string().contains("the nearest ones"), "{error}");
@@ -128,7 +135,9 @@ async fn scores_stand_beside_weights_as_of_the_epoch() {
             (distinct.len() > 3).then_some((validator.uid, given))
         })
     };
-    let all = epochs(&store).into_iter().filter(|(netuid, _)| *netuid == 1);
+    let all = epochs(&store)
+        .into_iter()
+        .filter(|(netuid, _)| *netuid == 1);
     let found = all.rev().find_map(|(_, block)| {
         let join = joined(&ledger, &wanted(1, block));
         spread(&join).map(|(uid, given)| (block, uid, given))
@@ -139,7 +148,10 @@ async fn scores_stand_beside_weights_as_of_the_epoch() {
         .into_iter()
         .filter_map(|(hotkey, bits)| Some((hotkey?, bits)))
         .collect();
-    #[expect(clippy::cast_precision_loss, reason = "any numbers in this order will do")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "any numbers in this order will do"
+    )]
     let scores = |factor: f64, profile: &str, at: u64| -> Vec<Entry> {
         let each = given.iter();
         each.map(|(hotkey, bits)| score(hotkey, profile, Some(*bits as f64 * factor), at))
@@ -168,11 +180,20 @@ async fn scores_stand_beside_weights_as_of_the_epoch() {
             },
         )
     };
-    let of = |join: &Join| join.validators.iter().find(|v| v.uid == uid).unwrap().clone();
+    let of = |join: &Join| {
+        join.validators
+            .iter()
+            .find(|v| v.uid == uid)
+            .unwrap()
+            .clone()
+    };
     let like = by(Some("like"), Whose::Ours);
     let close = |a: Option<f64>, b: f64| (a.unwrap() - b).abs() < 1e-9;
     assert!(close(of(&like).pearson, 1.0) && close(of(&like).spearman, 1.0));
-    assert_eq!(usize::try_from(of(&like).compared).unwrap(), given.len() - 1);
+    assert_eq!(
+        usize::try_from(of(&like).compared).unwrap(),
+        given.len() - 1
+    );
     let unlike = by(Some("unlike"), Whose::Ours);
     assert!(close(of(&unlike).pearson, -1.0));
     assert_eq!(by(None, Whose::Ours).rows, unlike.rows);
@@ -214,7 +235,9 @@ async fn the_next_epoch_is_told_before_it_runs() {
         if store.last().unwrap().is_none_or(|last| last < block - 1) {
             index(source, &store, block - 1).await.unwrap();
         }
-        let told = foreseen(&store, NetUid(netuid), MechId(0)).unwrap().unwrap();
+        let told = foreseen(&store, NetUid(netuid), MechId(0))
+            .unwrap()
+            .unwrap();
         assert_eq!(told.block, store.last().unwrap().unwrap() + 1);
         if told.block != block {
             continue;
@@ -243,7 +266,9 @@ async fn the_next_epoch_is_told_before_it_runs() {
     };
     assert!(other.iter().all(revealed), "{other:?}");
     assert!(exact >= 60, "{exact}, not {other:?}");
-    let error = foreseen(&store, NetUid(77), MechId(0)).unwrap().unwrap_err();
+    let error = foreseen(&store, NetUid(77), MechId(0))
+        .unwrap()
+        .unwrap_err();
     assert!(error.contains("77"), "{error}");
     let error = foreseen(&store, NetUid(1), MechId(9)).unwrap().unwrap_err();
     assert!(error.contains("mechanisms"), "{error}");
@@ -272,8 +297,8 @@ fn pair() -> Keypair {
 /// The recording with a hotkey of subnet 1 replaced by one whose secret is known here: who signs
 /// in the recorded chain is not known to anybody.
 fn known_hotkey(to: &Path) -> (PathBuf, AccountId, u16) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/replay-node/fixtures/mini-300");
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/replay-node/fixtures/mini-300");
     let unpacked = |name: &str| {
         let packed = std::fs::read(folder.join(name)).unwrap();
         String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap()
@@ -285,21 +310,33 @@ fn known_hotkey(to: &Path) -> (PathBuf, AccountId, u16) {
     let uid = 7_u16;
     let old = neurons.unwrap()[usize::from(uid)].hotkey;
     let new = AccountId(pair().public.to_bytes());
-    let hashed = |account: &AccountId| {
-        let hash = chain_metadata::blake2_128(&account.0);
-        format!("{}{}", hex::encode(hash), hex::encode(account.0))
+    let hashed = |hasher: Hasher, account: &AccountId| {
+        let mut key = Vec::new();
+        hasher.hash_into(&account.0, &mut key);
+        hex::encode(key)
     };
     let plain = |account: &AccountId| hex::encode(account.0);
     let dir = to.join("recording");
     std::fs::create_dir_all(dir.join("metadata")).unwrap();
     for name in ["genesis.json.zst", "blocks.jsonl.zst", "calls.jsonl.zst"] {
         let changed = unpacked(name)
-            .replace(&hashed(&old), &hashed(&new))
+            .replace(
+                &hashed(Hasher::Blake2_128Concat, &old),
+                &hashed(Hasher::Blake2_128Concat, &new),
+            )
+            .replace(
+                &hashed(Hasher::Twox64Concat, &old),
+                &hashed(Hasher::Twox64Concat, &new),
+            )
             .replace(&plain(&old), &plain(&new));
         let packed = zstd::encode_all(changed.as_bytes(), 1).unwrap();
         std::fs::write(dir.join(name), packed).unwrap();
     }
-    for entry in ["chain.json", "metadata/300.v14.scale", "metadata/300.v15.scale"] {
+    for entry in [
+        "chain.json",
+        "metadata/300.v14.scale",
+        "metadata/300.v15.scale",
+    ] {
         std::fs::copy(folder.join(entry), dir.join(entry)).unwrap();
     }
     (dir, new, uid)
@@ -315,7 +352,10 @@ fn signed(body: &[u8], now_ns: u128) -> Vec<(&'static str, String)> {
             AccountId(pair().public.to_bytes()).to_string(),
         ),
         ("timestamp", now_ns.to_string()),
-        ("signature", format!("0x{}", hex::encode(signature.to_bytes()))),
+        (
+            "signature",
+            format!("0x{}", hex::encode(signature.to_bytes())),
+        ),
     ]
 }
 
@@ -324,12 +364,7 @@ fn now_ns() -> u128 {
     since.unwrap().as_nanos()
 }
 
-fn deliver(
-    served: &Served,
-    netuid: u16,
-    headers: &[(&str, String)],
-    body: &[u8],
-) -> (u16, Value) {
+fn deliver(served: &Served, netuid: u16, headers: &[(&str, String)], body: &[u8]) -> (u16, Value) {
     let mut stream = TcpStream::connect(&served.address).unwrap();
     let mut head = format!(
         "POST /v1/results/{netuid} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n",
@@ -344,7 +379,10 @@ fn deliver(
     let _ = stream.read_to_string(&mut answer);
     let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    (status, serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}")))
+    (
+        status,
+        serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {answer}")),
+    )
 }
 
 fn records(served: &Served) -> Vec<Value> {
@@ -370,7 +408,15 @@ fn the_program_takes_in_what_a_registered_hotkey_signs() {
     let folder = tempfile::tempdir().unwrap();
     let (recording, hotkey, uid) = known_hotkey(folder.path());
     let data = folder.path().join("store");
-    let flags = ["--data-dir", text(&data), "--listen", "127.0.0.1:0", "--log", "warn", "--ingest"];
+    let flags = [
+        "--data-dir",
+        text(&data),
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "warn",
+        "--ingest",
+    ];
     let body = json!([{ "challenge": "pow", "subject": hotkey.to_string(), "record":
         { "kind": "score", "of": "run-1", "profile": "p", "inputs": "00", "score": 0.1 } }]);
     let body = body.to_string().into_bytes();
@@ -407,10 +453,16 @@ fn the_program_takes_in_what_a_registered_hotkey_signs() {
         assert_eq!(kept[0]["reporter"]["uid"], uid);
         let (status, told) = deliver(&served, 1, &headers, &body);
         assert_eq!((status, &told["code"]), (409, &json!("REPLAYED")));
-        let reported = format!("{{ scores(netuid: 1, reporter: \"{hotkey}\") {{ nodes {{ number }} }}
-            own: scores(netuid: 1) {{ nodes {{ number }} }} }}");
+        let reported = format!(
+            "{{ scores(netuid: 1, reporter: \"{hotkey}\") {{ nodes {{ number }} }}
+            own: scores(netuid: 1) {{ nodes {{ number }} }} }}"
+        );
         let told = query(&served.address, &reported);
-        assert_eq!(told["data"]["scores"]["nodes"], json!([{ "number": "0" }]), "{told}");
+        assert_eq!(
+            told["data"]["scores"]["nodes"],
+            json!([{ "number": "0" }]),
+            "{told}"
+        );
         assert_eq!(told["data"]["own"]["nodes"], json!([]));
         headers
     };
@@ -424,7 +476,11 @@ fn the_program_takes_in_what_a_registered_hotkey_signs() {
     {
         let served = start(&[&["serve"][..], &flags[..6]].concat());
         let (status, told) = deliver(&served, 1, &headers, &body);
-        assert_eq!((status, &told["code"]), (403, &json!("NOT_TAKEN_IN")), "{told}");
+        assert_eq!(
+            (status, &told["code"]),
+            (403, &json!("NOT_TAKEN_IN")),
+            "{told}"
+        );
         let (status, join) = http(
             &served.address,
             "GET",
@@ -434,7 +490,13 @@ fn the_program_takes_in_what_a_registered_hotkey_signs() {
         assert_eq!(status, 200, "{join}");
         let join: Value = serde_json::from_str(&join).unwrap();
         // It came in long after that block.
-        assert!(join["rows"].as_array().unwrap().iter().all(|row| row["score"].is_null()));
+        assert!(
+            join["rows"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|row| row["score"].is_null())
+        );
         assert_eq!(join["forecast"]["blockNumber"], 330);
     }
     // Out and in again, into another store.
@@ -444,17 +506,33 @@ fn the_program_takes_in_what_a_registered_hotkey_signs() {
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.success(), error)
     };
-    let export = ["results", "export", "--data-dir", text(&data), "--file", text(&file)];
+    let export = [
+        "results",
+        "export",
+        "--data-dir",
+        text(&data),
+        "--file",
+        text(&file),
+    ];
     let (fine, said) = run(&export);
     assert!(fine && said.contains("1 records written"), "{said}");
     let other = folder.path().join("other");
     drop(Store::open_sled(&other, true, 1 << 20).unwrap());
-    let import = ["results", "import", "--data-dir", text(&other), "--file", text(&file)];
+    let import = [
+        "results",
+        "import",
+        "--data-dir",
+        text(&other),
+        "--file",
+        text(&file),
+    ];
     for wanted in ["1 records added, 0 were", "0 records added, 1 were"] {
         let (fine, said) = run(&import);
         assert!(fine && said.contains(wanted), "{said}");
     }
-    let output = program(&["results", "export", "--data-dir", text(&other)]).output().unwrap();
+    let output = program(&["results", "export", "--data-dir", text(&other)])
+        .output()
+        .unwrap();
     assert_eq!(output.stdout, std::fs::read(&file).unwrap());
     std::fs::write(&file, "rubbish\n").unwrap();
     let (fine, said) = run(&import);
@@ -472,8 +550,15 @@ fn profiles_and_scores_are_printed() {
     let (fine, out, _) = run(&["profiles", "--json"]);
     assert!(fine);
     let told: Value = serde_json::from_str(&out).unwrap();
-    let known: Vec<_> = scoring::local::profiles().map(|profile| profile.name).collect();
-    let names: Vec<_> = told.as_array().unwrap().iter().map(|p| p["name"].clone()).collect();
+    let known: Vec<_> = scoring::local::profiles()
+        .map(|profile| profile.name)
+        .collect();
+    let names: Vec<_> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["name"].clone())
+        .collect();
     assert_eq!(names, known);
     let (fine, out, _) = run(&["profiles"]);
     assert!(fine && known.iter().all(|name| out.contains(name)), "{out}");
@@ -481,7 +566,10 @@ fn profiles_and_scores_are_printed() {
     let file = folder.path().join("input.json");
     std::fs::write(&file, "{}").unwrap();
     let (fine, _, error) = run(&["score", "--profile", "no-such", "--input", text(&file)]);
-    assert!(!fine && error.contains("there is no profile no-such"), "{error}");
+    assert!(
+        !fine && error.contains("there is no profile no-such"),
+        "{error}"
+    );
     let gone = folder.path().join("gone.json");
     let (fine, _, error) = run(&["score", "--profile", "no-such", "--input", text(&gone)]);
     assert!(!fine && error.contains("cannot read the input"), "{error}");
