@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use challenges::ledger::Ledger;
 use graphql::ServerOptions;
 use graphql::ports::Intake;
 use indexer::heads::{self, Heads};
@@ -279,7 +280,10 @@ fn announce(listener: &TcpListener) -> Result<()> {
 
 fn server_options(config: &Config, store: &Store) -> Result<ServerOptions> {
     let intake = match config.reports() {
-        Some(limits) => Some(Arc::new(StoreIntake::new(store, limits)?) as Arc<dyn Intake>),
+        Some(limits) => {
+            let ledger = Arc::new(Ledger::open(store.clone())?);
+            Some(Arc::new(StoreIntake::new(ledger, limits)) as Arc<dyn Intake>)
+        }
         None => None,
     };
     let metrics = telemetry::metrics()?;

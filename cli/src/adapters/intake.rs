@@ -3,24 +3,19 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
 use challenges::ingest::{Ingest, Limits, Request};
 use challenges::ledger::Ledger;
 use graphql::ports::{Delivery, Intake, NotTaken, Taken};
-use indexer::store::Store;
 
 /// Takes reports into a store.
 pub(crate) struct StoreIntake(Ingest);
 
 impl StoreIntake {
-    /// Over a store, whose own chain says who is registered.
-    pub(crate) fn new(store: &Store, limits: Limits) -> Result<StoreIntake> {
-        let ledger = Arc::new(Ledger::open(store.clone())?);
-        Ok(StoreIntake(Ingest::new(
-            ledger,
-            Arc::new(store.clone()),
-            limits,
-        )))
+    /// Into the ledger of a store, whose own chain says who is registered. Whatever else in this
+    /// process writes records must share the ledger.
+    pub(crate) fn new(ledger: Arc<Ledger>, limits: Limits) -> StoreIntake {
+        let registry = Arc::new(ledger.store().clone());
+        StoreIntake(Ingest::new(ledger, registry, limits))
     }
 }
 

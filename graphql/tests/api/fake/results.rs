@@ -17,6 +17,12 @@ pub(crate) struct FakeIntake {
     pub(crate) came: Mutex<Vec<(u16, Vec<u8>)>>,
 }
 
+impl FakeIntake {
+    fn keep(&self, came: (u16, Vec<u8>)) {
+        self.came.lock().unwrap().push(came);
+    }
+}
+
 impl Intake for FakeIntake {
     fn body_bytes(&self) -> usize {
         100_000
@@ -38,7 +44,7 @@ impl Intake for FakeIntake {
             _ => return Err(refused(401, "BAD_SIGNATURE")),
         }
         let came = (delivery.netuid.0, delivery.body.to_vec());
-        self.came.lock().unwrap().push(came);
+        self.keep(came);
         Ok(Taken {
             first: WIDE,
             count: 3,
@@ -66,7 +72,7 @@ pub(crate) fn record(number: u64) -> ResultRecord {
         },
         2 => ResultBody::Score {
             of: "sub-1".into(),
-            profile: if number % 2 == 0 { "p" } else { "q" }.into(),
+            profile: if number.is_multiple_of(2) { "p" } else { "q" }.into(),
             inputs: "00".repeat(32),
             score: Some(0.1 + 0.2),
             reason: None,
@@ -88,7 +94,7 @@ pub(crate) fn record(number: u64) -> ResultRecord {
     };
     ResultRecord {
         number,
-        netuid: NetUid(if number % 3 == 0 { 2 } else { 1 }),
+        netuid: NetUid(if number.is_multiple_of(3) { 2 } else { 1 }),
         challenge: if number < 100 { "early" } else { "late" }.into(),
         subject: format!("m{}", number % 7),
         reporter: match number % 4 {
@@ -98,7 +104,7 @@ pub(crate) fn record(number: u64) -> ResultRecord {
             _ => ResultReporter::Computed,
         },
         received_ms: WIDE,
-        checked_at: (number % 4 == 0).then_some(12),
+        checked_at: number.is_multiple_of(4).then_some(12),
         signature: None,
         payload: "cd".repeat(32),
         body,
