@@ -88,7 +88,9 @@ async fn every_kind_of_record_and_reporter_is_shown() {
     let node = |number: u64| {
         let nodes = data["challengeResults"]["nodes"].as_array().unwrap();
         let wanted = number.to_string();
-        let found = nodes.iter().find(|n| n["number"].as_str() == Some(&*wanted));
+        let found = nodes
+            .iter()
+            .find(|n| n["number"].as_str() == Some(&*wanted));
         found.unwrap().clone()
     };
     let wide = WIDE.to_string();
