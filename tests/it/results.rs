@@ -217,8 +217,7 @@ async fn scores_stand_beside_weights_as_of_the_epoch() {
     // The epoch before does not know them.
     let before = epochs(&store)
         .into_iter()
-        .filter(|(netuid, other)| *netuid == 1 && *other < block)
-        .next_back();
+        .rfind(|(netuid, other)| *netuid == 1 && *other < block);
     let (_, before) = before.unwrap();
     let join = joined(&ledger, &wanted(1, before));
     assert!(join.rows.iter().all(|row| row.scored.is_none()));
