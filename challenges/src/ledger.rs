@@ -4,6 +4,9 @@
 //! read again from a node; this cannot, so [`Ledger::export`] writes all of it as lines of
 //! JSON and [`Ledger::import`] takes such lines in again.
 
+mod backup;
+mod latest;
+
 use std::sync::{Mutex, PoisonError};
 
 use indexer::store::engine::{Batch, EngineError, Range};
@@ -12,6 +15,9 @@ use indexer::store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 
 use crate::record::{Entry, Kind};
+
+pub use backup::Imported;
+pub use latest::{Latest, Whose};
 
 /// Number of a record.
 pub type Seq = u64;
@@ -30,6 +36,27 @@ pub enum LedgerError {
         /// What is wrong.
         what: String,
     },
+    /// A number that is none, or endless: JSON has no such number.
+    #[error("{what} of {subject} is {number}; a score is a number or absent")]
+    NotFinite {
+        /// Which member.
+        what: &'static str,
+        /// Whose record.
+        subject: String,
+        /// The number.
+        number: f64,
+    },
+    /// A line of a backup is none.
+    #[error("line {line} of the backup: {what}")]
+    Line {
+        /// Its number, from 1.
+        line: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A backup cannot be read or written.
+    #[error("the backup cannot be read or written: {0}")]
+    Io(#[from] std::io::Error),
     /// A name is too long to be kept.
     #[error("{what} is {len} bytes long, and may be {max}")]
     TooLong {
@@ -59,6 +86,9 @@ pub struct Ledger {
     next: Mutex<Seq>,
 }
 
+/// Most records that a page looks at.
+const LOOKED: usize = 10_000;
+
 /// Which records are wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -66,12 +96,33 @@ pub struct Filter {
     pub netuid: u16,
     /// Of this challenge; of all when `None`.
     pub challenge: Option<String>,
-    /// Of this kind; of all when `None`. Needs a challenge.
+    /// Of this kind; of all when `None`.
     pub kind: Option<Kind>,
-    /// About this subject; about all when `None`. Needs a kind.
+    /// About this subject; about all when `None`.
     pub subject: Option<String>,
     /// Only records with a number above this one.
     pub after: Option<Seq>,
+}
+
+impl Filter {
+    fn wants(&self, entry: &Entry) -> bool {
+        entry.netuid == self.netuid
+            && self.kind.is_none_or(|kind| kind == entry.record.kind())
+            && self
+                .challenge
+                .as_ref()
+                .is_none_or(|c| *c == entry.challenge)
+            && self.subject.as_ref().is_none_or(|s| *s == entry.subject)
+    }
+}
+
+/// Some records in the order of their numbers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<(Seq, Entry)>,
+    /// To give as [`Filter::after`] for those that follow; `None` when none do.
+    pub next: Option<Seq>,
 }
 
 fn name(key: &mut Vec<u8>, what: &'static str, name: &str) -> Result<(), LedgerError> {
@@ -85,12 +136,24 @@ fn name(key: &mut Vec<u8>, what: &'static str, name: &str) -> Result<(), LedgerE
     Ok(())
 }
 
+/// What the keys of the records of one kind about one subject begin with.
+fn of_prefix(
+    netuid: u16,
+    challenge: &str,
+    kind: Kind,
+    subject: &str,
+) -> Result<Vec<u8>, LedgerError> {
+    let mut key = Table::ResultOf.key(&netuid.to_be_bytes());
+    name(&mut key, "the name of the challenge", challenge)?;
+    key.push(kind as u8);
+    name(&mut key, "the subject", subject)?;
+    Ok(key)
+}
+
 /// netuid, challenge, kind, subject, number: each part may be the end of a prefix.
 fn index_key(entry: &Entry, seq: Seq) -> Result<Vec<u8>, LedgerError> {
-    let mut key = Table::ResultOf.key(&entry.netuid.to_be_bytes());
-    name(&mut key, "the name of the challenge", &entry.challenge)?;
-    key.push(entry.record.kind() as u8);
-    name(&mut key, "the subject", &entry.subject)?;
+    let kind = entry.record.kind();
+    let mut key = of_prefix(entry.netuid, &entry.challenge, kind, &entry.subject)?;
     key.extend_from_slice(&seq.to_be_bytes());
     Ok(key)
 }
@@ -124,12 +187,31 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// When a name is too long or the store cannot be written.
+    /// When a name is too long, a number is not finite, or the store cannot be written.
+    /// Nothing is kept then.
     pub fn append(&self, entries: &[Entry], more: Batch) -> Result<Seq, LedgerError> {
+        self.append_with(entries, more, |_, _| {})
+    }
+
+    /// As [`Ledger::append`], where rows beside the records need the number of the first.
+    pub(crate) fn append_with(
+        &self,
+        entries: &[Entry],
+        more: Batch,
+        also: impl FnOnce(Seq, &mut Batch),
+    ) -> Result<Seq, LedgerError> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *next;
         let mut batch = more;
         for (seq, entry) in (first..).zip(entries) {
+            if let Some((what, number)) = entry.record.floats().filter(|(_, n)| !n.is_finite()) {
+                let subject = entry.subject.clone();
+                return Err(LedgerError::NotFinite {
+                    what,
+                    subject,
+                    number,
+                });
+            }
             let json = serde_json::to_vec(entry).map_err(|e| LedgerError::Damaged {
                 seq,
                 what: e.to_string(),
@@ -137,6 +219,7 @@ impl Ledger {
             batch.put(index_key(entry, seq)?, Vec::new());
             batch.put(Table::Result.key(&seq.to_be_bytes()), pack(&json));
         }
+        also(first, &mut batch);
         self.store.commit(vec![batch])?;
         *next = first.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
         Ok(first)
@@ -182,40 +265,91 @@ impl Ledger {
         .collect()
     }
 
-    /// Records that the filter wants, at most `max`. With a subject they come in the order
-    /// of their numbers; otherwise by challenge, kind and subject first.
+    /// Records that the filter wants in the order of their numbers, at most `max`. To go on, give
+    /// [`Page::next`] as [`Filter::after`].
+    ///
+    /// Without a subject the records themselves are looked through, at most 10,000 of them a page:
+    /// a page may then be short, even empty, and still be followed by others.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read or a row is damaged.
+    pub fn page(&self, filter: &Filter, max: usize) -> Result<Page, LedgerError> {
+        match (&filter.challenge, filter.kind, &filter.subject) {
+            (Some(challenge), Some(kind), Some(subject)) => {
+                let prefix = of_prefix(filter.netuid, challenge, kind, subject)?;
+                self.listed(&prefix, filter.after, max)
+            }
+            _ => self.searched(filter, max),
+        }
+    }
+
+    /// Records that the filter wants in the order of their numbers, at most `max`.
     ///
     /// # Errors
     ///
     /// When the store cannot be read or a row is damaged.
     pub fn find(&self, filter: &Filter, max: usize) -> Result<Vec<(Seq, Entry)>, LedgerError> {
-        let mut prefix = Table::ResultOf.key(&filter.netuid.to_be_bytes());
-        if let Some(challenge) = &filter.challenge {
-            name(&mut prefix, "the name of the challenge", challenge)?;
-            if let Some(kind) = filter.kind {
-                prefix.push(kind as u8);
-                if let Some(subject) = &filter.subject {
-                    name(&mut prefix, "the subject", subject)?;
-                }
-            }
+        let mut filter = filter.clone();
+        let mut found = Vec::new();
+        while found.len() < max {
+            let page = self.page(&filter, max - found.len())?;
+            found.extend(page.records);
+            filter.after = match page.next {
+                Some(next) => Some(next),
+                None => break,
+            };
         }
-        let wanted = |seq: &Seq| filter.after.is_none_or(|after| *seq > after);
-        let rows = self.store.engine().scan(Range::prefix(&prefix));
-        let seqs = rows.map(|row| {
-            row.map_err(LedgerError::from)
-                .and_then(|(key, _)| seq_of(&key))
-        });
-        seqs.filter(|seq| seq.as_ref().is_ok_and(wanted) || seq.is_err())
-            .take(max)
-            .map(|seq| {
-                let seq = seq?;
-                let missing = || LedgerError::Damaged {
-                    seq,
-                    what: "it is listed and not there".into(),
-                };
-                Ok((seq, self.get(seq)?.ok_or_else(missing)?))
-            })
-            .collect()
+        Ok(found)
+    }
+
+    /// Records under one subject, by its list.
+    fn listed(&self, prefix: &[u8], after: Option<Seq>, max: usize) -> Result<Page, LedgerError> {
+        let mut range = Range::prefix(prefix);
+        let Some(from) = after.map_or(Some(0), |after| after.checked_add(1)) else {
+            return Ok(Page::default());
+        };
+        range.from.extend_from_slice(&from.to_be_bytes());
+        let mut page = Page::default();
+        for row in self.store.engine().scan(range) {
+            let seq = seq_of(&row?.0)?;
+            if page.records.len() == max {
+                page.next = page.records.last().map(|(seq, _)| *seq).or(after);
+                break;
+            }
+            let missing = || LedgerError::Damaged {
+                seq,
+                what: "it is listed and not there".into(),
+            };
+            page.records
+                .push((seq, self.get(seq)?.ok_or_else(missing)?));
+        }
+        Ok(page)
+    }
+
+    /// Records by looking at one after the other.
+    fn searched(&self, filter: &Filter, max: usize) -> Result<Page, LedgerError> {
+        let mut page = Page::default();
+        let Some(from) = filter.after.map_or(Some(0), |after| after.checked_add(1)) else {
+            return Ok(page);
+        };
+        let mut range = Range::prefix(&Table::Result.key(&[]));
+        range.from = Table::Result.key(&from.to_be_bytes());
+        let mut before = filter.after;
+        for (looked, row) in self.store.engine().scan(range).enumerate() {
+            let (key, bytes) = row?;
+            let seq = seq_of(&key)?;
+            if page.records.len() == max || looked == LOOKED {
+                page.next = before;
+                break;
+            }
+            let entry = entry_of(seq, &bytes)?;
+            if filter.wants(&entry) {
+                page.records.push((seq, entry));
+            }
+            before = Some(seq);
+        }
+        Ok(page)
     }
 
     /// A payload as it came, by its sha256.

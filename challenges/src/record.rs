@@ -10,6 +10,7 @@ use serde_json::Value;
 
 /// A record and where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Subnet it belongs to.
     pub netuid: u16,
@@ -25,6 +26,7 @@ pub struct Entry {
 
 /// Where a record comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Provenance {
     /// Who told it.
     pub reporter: Reporter,
@@ -75,6 +77,7 @@ pub enum Record {
 
 /// A challenge was put to somebody, and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChallengeRun {
     /// Name of the run, unique in its challenge.
     pub id: String,
@@ -87,22 +90,26 @@ pub struct ChallengeRun {
     /// Why it failed.
     pub error: Option<String>,
     /// The rest, in the system's own words.
+    #[serde(default)]
     pub details: Value,
 }
 
 /// Something was handed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Submission {
     /// Name of the submission, unique in its challenge: a ciphertext, an entry id.
     pub id: String,
     /// When it was handed in, as the reporter says; `None` when it does not.
     pub at_ms: Option<u64>,
     /// What was handed in, in the system's own words.
+    #[serde(default)]
     pub details: Value,
 }
 
 /// A score by a profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Score {
     /// The submission or run that was scored.
     pub of: String,
@@ -115,11 +122,13 @@ pub struct Score {
     /// Why there is none, or why it is zero.
     pub reason: Option<String>,
     /// The parts it is made of.
+    #[serde(default)]
     pub details: Value,
 }
 
 /// Two submissions were compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Comparison {
     /// The submission that was compared.
     pub of: String,
@@ -130,11 +139,13 @@ pub struct Comparison {
     /// Why, or why it failed.
     pub reason: Option<String>,
     /// The rest, in the system's own words.
+    #[serde(default)]
     pub details: Value,
 }
 
 /// A day, a window or an epoch was closed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Finalization {
     /// What was closed: `2025-10-15`. Unique in its challenge: there is one finalization of it.
     pub period: String,
@@ -143,10 +154,20 @@ pub struct Finalization {
     /// Hash of the inputs, in hex.
     pub inputs: String,
     /// The final scores by subject, and the rest.
+    #[serde(default)]
     pub details: Value,
 }
 
 impl Record {
+    /// The floats of the record, by the name of their member.
+    pub(crate) fn floats(&self) -> Option<(&'static str, f64)> {
+        match self {
+            Record::Score(score) => score.score.map(|score| ("score", score)),
+            Record::Comparison(with) => with.similarity.map(|alike| ("similarity", alike)),
+            Record::Run(_) | Record::Submission(_) | Record::Finalization(_) => None,
+        }
+    }
+
     /// Its kind in one word.
     pub fn kind(&self) -> Kind {
         match self {
@@ -174,4 +195,37 @@ pub enum Kind {
     Comparison = 4,
     /// [`Finalization`].
     Finalization = 5,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 5] = [
+        Kind::Run,
+        Kind::Submission,
+        Kind::Score,
+        Kind::Comparison,
+        Kind::Finalization,
+    ];
+
+    /// Its name, as in the JSON of a record.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Run => "run",
+            Kind::Submission => "submission",
+            Kind::Score => "score",
+            Kind::Comparison => "comparison",
+            Kind::Finalization => "finalization",
+        }
+    }
+
+    /// The kind of this name.
+    ///
+    /// ```
+    /// use challenges::record::Kind;
+    /// assert_eq!(Kind::of("score"), Some(Kind::Score));
+    /// assert_eq!(Kind::of("Score"), None);
+    /// ```
+    pub fn of(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }

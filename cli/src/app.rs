@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use challenges::ledger::Ledger;
 use graphql::ServerOptions;
+use graphql::ports::Intake;
 use indexer::heads::{self, Heads};
 use indexer::notify::Notify;
 use indexer::pipeline::{self, Plan, Progress};
@@ -17,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
+use crate::adapters::intake::StoreIntake;
 use crate::adapters::reader::StoreReader;
 use crate::config::Config;
 use crate::networks::Network;
@@ -41,7 +44,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     // Bind before the node is asked: a port in use is told at once. Serve after
     // it has answered: an address is told only when the chain is known.
     let listener = match serve {
-        Serve::Yes => Some((bind(&config).await?, server_options()?)),
+        Serve::Yes => Some((bind(&config).await?, server_options(&config, &store)?)),
         Serve::No => None,
     };
     let (source, chain) = tokio::select! {
@@ -244,7 +247,7 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
         .checkpoint()?
         .ok_or(indexer::store::StoreError::Empty)?;
     let listener = bind(&config).await?;
-    let options = server_options()?;
+    let options = server_options(&config, &store)?;
     announce(&listener)?;
     let reader = Arc::new(StoreReader::at_rest(store, None));
     graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
@@ -275,7 +278,14 @@ fn announce(listener: &TcpListener) -> Result<()> {
     Ok(())
 }
 
-fn server_options() -> Result<ServerOptions> {
+fn server_options(config: &Config, store: &Store) -> Result<ServerOptions> {
+    let intake = match config.reports() {
+        Some(limits) => {
+            let ledger = Arc::new(Ledger::open(store.clone())?);
+            Some(Arc::new(StoreIntake::new(ledger, limits)) as Arc<dyn Intake>)
+        }
+        None => None,
+    };
     let metrics = telemetry::metrics()?;
     let upkeep = metrics.clone();
     tokio::spawn(async move {
@@ -286,6 +296,7 @@ fn server_options() -> Result<ServerOptions> {
     });
     Ok(ServerOptions {
         metrics: Some(Arc::new(move || metrics.render())),
+        intake,
         ..ServerOptions::default()
     })
 }

@@ -44,6 +44,12 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Show who sets weights that others had before, as a statistic over a range of blocks.
     Copying(CopyingArgs),
+    /// List the profiles by which challenges can be scored: named, dated rules of real subnets.
+    Profiles(ProfilesArgs),
+    /// Score the results of a challenge by a profile; nothing is kept.
+    Score(ScoreArgs),
+    /// Back up, restore or score again the results of challenges that a store keeps.
+    Results(ResultsArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
 }
@@ -117,6 +123,18 @@ pub(crate) struct Flags {
     #[serde(rename = "heads", serialize_with = "negated")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_heads: bool,
+    /// Take in reports of challenge results that registered hotkeys sign (POST /v1/results/{netuid}).
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ingest: bool,
+    /// How far from now a report may be signed, in seconds [default: 60].
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ingest_freshness: Option<u64>,
+    /// Largest report, as it is sent, in KiB [default: 1024].
+    #[arg(long, value_name = "KIB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ingest_body_kib: Option<u64>,
     /// What to log: error, warn, info, debug, or a tracing filter [default: info].
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,6 +228,69 @@ pub(crate) struct PreflightArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ProfilesArgs {
+    /// Print JSON, as REST answers it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ScoreArgs {
+    /// Name of the profile; `yumascope profiles` lists them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: String,
+    /// JSON in the form that the profile wants (docs/challenges.md); - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Print JSON, as REST answers it.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ResultsArgs {
+    #[command(subcommand)]
+    pub(crate) command: ResultsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ResultsCommand {
+    /// Write all records and payloads as lines of JSON.
+    Export {
+        /// Folder of the store; nothing else may have it open.
+        #[arg(long, value_name = "DIR", default_value = "yumascope-data")]
+        data_dir: PathBuf,
+        /// Where to write; standard output without it.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Take in what an export wrote; what is there already is left out.
+    Import {
+        /// Folder of the store; nothing else may have it open.
+        #[arg(long, value_name = "DIR", default_value = "yumascope-data")]
+        data_dir: PathBuf,
+        /// What to read; standard input without it.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Score stored submissions by a profile and keep the scores beside older ones.
+    Score {
+        /// Folder of the store; nothing else may have it open.
+        #[arg(long, value_name = "DIR", default_value = "yumascope-data")]
+        data_dir: PathBuf,
+        /// Number of the subnet.
+        #[arg(long, value_name = "N")]
+        netuid: u16,
+        /// Only submissions of this challenge.
+        #[arg(long, value_name = "NAME")]
+        challenge: Option<String>,
+        /// Name of the profile; `yumascope profiles` lists them.
+        #[arg(long, value_name = "NAME")]
+        profile: String,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

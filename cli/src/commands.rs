@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod index;
 mod preflight;
+mod score;
 mod serve;
 mod verify;
 mod whatif;
@@ -36,6 +37,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Diff(args) => whatif::diff(&args),
         Command::Simulate(args) => whatif::simulate(&args),
         Command::Copying(args) => whatif::copying(&args),
+        Command::Profiles(args) => score::profiles(&args),
+        Command::Score(args) => score::score(&args),
+        Command::Results(args) => score::results(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

@@ -54,6 +54,12 @@ pub(crate) struct Config {
     pub(crate) verify: bool,
     /// Whether `run` follows blocks that are not final yet.
     pub(crate) heads: bool,
+    /// Whether signed reports of challenge results are taken in.
+    pub(crate) ingest: bool,
+    /// How far from now a report may be signed, seconds.
+    pub(crate) ingest_freshness: u64,
+    /// Largest report, KiB.
+    pub(crate) ingest_body_kib: u64,
     /// Log filter.
     pub(crate) log: String,
     /// Log as JSON lines.
@@ -64,6 +70,10 @@ pub(crate) struct Config {
 const MAX_CACHE_MIB: u64 = 1_048_576;
 /// Most pieces, and most ranges at once.
 const MAX_RANGES: u32 = 1_024;
+/// Longest time between signing a report and taking it in: an hour, in seconds.
+const MAX_FRESHNESS: u64 = 3_600;
+/// Largest report: 64 MiB, in KiB.
+const MAX_REPORT_KIB: u64 = 65_536;
 /// Longest wait for one answer: a day, in seconds.
 const MAX_TIMEOUT: u64 = 86_400;
 
@@ -86,6 +96,9 @@ impl Default for Config {
             patience: None,
             verify: true,
             heads: true,
+            ingest: false,
+            ingest_freshness: 60,
+            ingest_body_kib: 1_024,
             log: "info".into(),
             log_json: false,
         }
@@ -142,6 +155,14 @@ impl Config {
                 bail!("{name} is {number}, it must be 1 to {MAX_RANGES}");
             }
         }
+        for (name, number, most) in [
+            ("ingest_freshness", self.ingest_freshness, MAX_FRESHNESS),
+            ("ingest_body_kib", self.ingest_body_kib, MAX_REPORT_KIB),
+        ] {
+            if !(1..=most).contains(&number) {
+                bail!("{name} is {number}, it must be 1 to {most}");
+            }
+        }
         self.blocks()?;
         if let (Some(from), Some(until)) = (self.from, self.until)
             && until < from
@@ -167,6 +188,19 @@ impl Config {
             }
         };
         self.ranges.iter().map(range).collect()
+    }
+
+    /// Bounds of reports, when any are taken in.
+    pub(crate) fn reports(&self) -> Option<challenges::ingest::Limits> {
+        let defaults = challenges::ingest::Limits::default();
+        let bytes = self.ingest_body_kib.saturating_mul(1 << 10);
+        let body_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.ingest.then(|| challenges::ingest::Limits {
+            window_ms: self.ingest_freshness.saturating_mul(1_000),
+            body_bytes,
+            unpacked_bytes: defaults.unpacked_bytes.max(body_bytes),
+            ..defaults
+        })
     }
 
     /// Page cache of the store, bytes.
@@ -292,6 +326,9 @@ mod tests {
             patience: Some(7),
             verify: false,
             heads: false,
+            ingest: true,
+            ingest_freshness: 11,
+            ingest_body_kib: 12,
             log: "indexer=debug,warn".into(),
             log_json: true,
         };
@@ -312,6 +349,9 @@ mod tests {
             ("PATIENCE", "7"),
             ("VERIFY", "false"),
             ("HEADS", "false"),
+            ("INGEST", "true"),
+            ("INGEST_FRESHNESS", "11"),
+            ("INGEST_BODY_KIB", "12"),
             ("LOG", "indexer=debug,warn"),
             ("LOG_JSON", "true"),
         ];
@@ -464,6 +504,20 @@ mod tests {
             };
             let error = config.validate().unwrap_err().to_string();
             assert!(error.contains("1 to 86400"), "{error}");
+        }
+        for number in [0, u64::MAX] {
+            let config = Config {
+                ingest_freshness: number,
+                ..Config::default()
+            };
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains("1 to 3600"), "{error}");
+            let config = Config {
+                ingest_body_kib: number,
+                ..Config::default()
+            };
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.contains("1 to 65536"), "{error}");
         }
     }
 

@@ -11,6 +11,7 @@ mod changes;
 mod commits;
 mod heads;
 mod history;
+mod results;
 mod runtime;
 mod stake;
 mod subnet;
@@ -22,6 +23,7 @@ pub use changes::*;
 pub use commits::*;
 pub use heads::*;
 pub use history::*;
+pub use results::*;
 pub use runtime::*;
 pub use stake::*;
 pub use subnet::*;
@@ -34,7 +36,7 @@ pub use whatif::*;
 /// keys. Methods may block on a disk: the window calls them outside its event loop. They must be
 /// consistent with each other for any block at or below [`Status::last`]; history does not change.
 /// Blocks above it, if there are any ([`Heads::best`]), are read in the same way and are not final.
-pub trait Reader: Histories + Changes + WhatIfs + Send + Sync + 'static {
+pub trait Reader: Histories + Changes + WhatIfs + Results + Send + Sync + 'static {
     /// The state of the store and of the road that fills it, read at the moment of the call.
     fn status(&self) -> Result<Status, ReadError>;
 

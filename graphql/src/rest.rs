@@ -5,6 +5,7 @@
 
 mod documents;
 mod problem;
+mod results;
 
 use std::sync::Arc;
 
@@ -15,9 +16,11 @@ use serde_json::{Value, json};
 use crate::ports::Reader;
 use crate::reads::Reads;
 use crate::schema::error::{INTERNAL_TEXT, code};
+use crate::schema::results::{DEFAULT_RESULTS, cursor};
 use crate::schema::whatif::{DEFAULT_LAG, DEFAULT_RELATIONS};
 use crate::schema::{self, Api, Limits};
 pub use problem::Problem;
+pub use results::scores;
 
 /// One mechanism's epoch of a subnet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,57 @@ pub enum Question {
         /// How many others each validator is shown with; the schema's default when `None`.
         relations: Option<u16>,
     },
+    /// The profiles by which can be scored.
+    Profiles,
+    /// Records of a subnet.
+    Results {
+        /// Number of the subnet.
+        netuid: u16,
+        /// Only those of this challenge.
+        challenge: Option<String>,
+        /// Only those of this kind, as in the schema's `ResultKind`.
+        kind: Option<String>,
+        /// Only those about this subject.
+        subject: Option<String>,
+        /// Which page.
+        page: Paged,
+    },
+    /// The newest scores of a subnet.
+    Scores {
+        /// Number of the subnet.
+        netuid: u16,
+        /// Whose scores.
+        of: ScoresOf,
+        /// Which page.
+        page: Paged,
+    },
+    /// Scores beside an epoch.
+    ScoreJoin {
+        /// The epoch.
+        epoch: EpochAt,
+        /// Whose scores.
+        of: ScoresOf,
+    },
+}
+
+/// A page of records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Paged {
+    /// How many; the schema's default when `None`.
+    pub first: Option<u32>,
+    /// Only records with a number above this one.
+    pub after: Option<u64>,
+}
+
+/// Which scores.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScoresOf {
+    /// By this profile; by whichever was last when `None`.
+    pub profile: Option<String>,
+    /// Of this challenge.
+    pub challenge: Option<String>,
+    /// As this hotkey reported them, an address or hex digits; our own when `None`.
+    pub reporter: Option<String>,
 }
 
 impl Question {
@@ -132,6 +186,35 @@ impl Question {
                 variables["relations"] = json!(relations.unwrap_or(DEFAULT_RELATIONS));
                 (documents::COPYING, variables)
             }
+            Self::Profiles => (documents::PROFILES, json!({})),
+            Self::Results {
+                netuid,
+                challenge,
+                kind,
+                subject,
+                page,
+            } => {
+                let mut variables = page.variables();
+                variables["netuid"] = json!(netuid);
+                variables["challenge"] = json!(challenge);
+                variables["kind"] = json!(kind);
+                variables["subject"] = json!(subject);
+                (documents::RESULTS, variables)
+            }
+            Self::Scores { netuid, of, page } => {
+                let mut variables = page.variables();
+                variables["netuid"] = json!(netuid);
+                of.put(&mut variables);
+                (documents::SCORES, variables)
+            }
+            Self::ScoreJoin {
+                epoch: at,
+                of: scores,
+            } => {
+                let mut variables = of(at);
+                scores.put(&mut variables);
+                (documents::SCORE_JOIN, variables)
+            }
         };
         Request::new(document).variables(Variables::from_json(variables))
     }
@@ -142,11 +225,30 @@ impl Question {
         | Self::Explain { epoch, .. }
         | Self::Diff { from: epoch, .. }
         | Self::Copying { from: epoch, .. }
-        | Self::Simulate { epoch, .. }) = self;
+        | Self::Simulate { epoch, .. }
+        | Self::ScoreJoin { epoch, .. }) = self
+        else {
+            return "there is nothing".to_owned();
+        };
         format!(
             "no epoch of subnet {} ran in block {}, and none was due",
             epoch.netuid, epoch.block
         )
+    }
+}
+
+impl Paged {
+    fn variables(self) -> Value {
+        let after = self.after.map(|number| cursor(number).encode_cursor());
+        json!({ "first": self.first.unwrap_or(DEFAULT_RESULTS.unsigned_abs()), "after": after })
+    }
+}
+
+impl ScoresOf {
+    fn put(&self, variables: &mut Value) {
+        variables["profile"] = json!(self.profile);
+        variables["challenge"] = json!(self.challenge);
+        variables["reporter"] = json!(self.reporter);
     }
 }
 

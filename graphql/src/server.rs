@@ -19,15 +19,17 @@ use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::ports::Reader;
+use crate::ports::{Intake, Reader};
 use crate::reads::Reads;
 use crate::schema::{self, Api, Limits};
 
 mod access_log;
 mod health;
+mod ingest;
 mod pages;
 mod post;
 mod rest;
+mod results;
 mod socket;
 
 /// Renders what `/metrics` shows, in the Prometheus text format.
@@ -47,9 +49,11 @@ pub struct ServerOptions {
     /// Whether the schema may be asked for by introspection; the query page's documentation needs
     /// it.
     pub introspection: bool,
-    /// Whether pages of any origin may read the answers. The data is public and nothing can be
-    /// written.
+    /// Whether pages of any origin may read the answers. The data is public, and what can be
+    /// written is signed.
     pub cors: bool,
+    /// Takes in reports of challenge results; without it there is no such route.
+    pub intake: Option<Arc<dyn Intake>>,
     /// What `/metrics` shows; without it the route does not exist.
     pub metrics: Option<MetricsPage>,
     /// How long open requests and WebSockets may go on after the shutdown has begun.
@@ -65,6 +69,7 @@ impl Default for ServerOptions {
             query_page: true,
             introspection: true,
             cors: true,
+            intake: None,
             metrics: None,
             shutdown_grace: Duration::from_secs(10),
         }
@@ -80,6 +85,7 @@ impl fmt::Debug for ServerOptions {
             .field("query_page", &self.query_page)
             .field("introspection", &self.introspection)
             .field("cors", &self.cors)
+            .field("intake", &self.intake.is_some())
             .field("metrics", &self.metrics.is_some())
             .field("shutdown_grace", &self.shutdown_grace)
             .finish()
@@ -97,6 +103,8 @@ struct App {
     stopping: watch::Receiver<bool>,
     /// Places for HTTP queries.
     queries: Arc<Semaphore>,
+    /// Places for bodies that are larger than a query.
+    large: Arc<Semaphore>,
     /// Places for WebSockets.
     sockets: Arc<Semaphore>,
     /// Held by every open WebSocket; nothing is sent. When all are dropped, none is open.
@@ -126,6 +134,7 @@ pub async fn serve(
         reads,
         stopping: stopping.clone(),
         queries: Arc::new(Semaphore::new(limits.concurrent_queries.max(1))),
+        large: Arc::new(Semaphore::new(results::AT_ONCE)),
         sockets: Arc::new(Semaphore::new(limits.websockets)),
         options: Arc::new(options),
         limits,
@@ -189,8 +198,12 @@ fn router(app: App) -> Router {
     // The last layer is the outermost.
     let mut routes = routes
         .merge(rest::routes())
+        .merge(results::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(app.limits.body_bytes))
+        // These bound their bodies themselves, by limits of their own.
+        .merge(results::large_routes())
+        .merge(ingest::routes())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             request_time,

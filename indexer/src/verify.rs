@@ -36,7 +36,7 @@ use emission::{amount_of, fitting};
 use reads::missing;
 
 pub use emission::Drained;
-pub use inputs::{Assembled, inputs};
+pub use inputs::{Assembled, forecast, inputs};
 pub use reads::Gap;
 pub use record::{Record, Verdict, chained};
 

@@ -14,7 +14,7 @@ use scoring::yuma::{EpochInputs, Row};
 use thiserror::Error;
 
 use crate::store::{Store, StoreError};
-use crate::verify::{Drained, Gap, inputs};
+use crate::verify::{self, Drained, Gap, inputs};
 
 /// The most work for one answer: matrix cells and vector entries read, of all epochs computed. On
 /// one core this is about a second.
@@ -135,6 +135,40 @@ pub fn epoch(store: &Store, key: Key) -> Result<Epoch, WhatIfError> {
     {
         inputs.emission = Some(*high);
     }
+    Ok(Epoch {
+        key,
+        inputs,
+        hotkeys: assembled.hotkeys,
+        doubts: assembled.doubts,
+    })
+}
+
+/// Reads the inputs that the epoch would have in the block after the highest stored one, if nothing
+/// happened in it but the epoch; its key names that block.
+///
+/// # Errors
+/// [`WhatIfError::NotFound`] when the subnet has no such mechanism or an input is not known.
+pub fn forecast(store: &Store, netuid: NetUid, mechanism: MechId) -> Result<Epoch, WhatIfError> {
+    let assembled = match verify::forecast(store, netuid) {
+        Ok(assembled) => assembled,
+        Err(Gap::Store(error)) => return Err(error.into()),
+        Err(gap) => {
+            return Err(WhatIfError::NotFound(format!(
+                "the next epoch of subnet {netuid} cannot be computed, because this is not known: {gap}"
+            )));
+        }
+    };
+    let key = Key {
+        netuid,
+        mechanism,
+        block: assembled.block,
+    };
+    let (count, mut mechanisms) = (assembled.mechanisms.len(), assembled.mechanisms.into_iter());
+    let Some(inputs) = mechanisms.nth(usize::from(mechanism.0)) else {
+        return Err(WhatIfError::NotFound(format!(
+            "subnet {netuid} has {count} mechanisms; ask for a number below that"
+        )));
+    };
     Ok(Epoch {
         key,
         inputs,

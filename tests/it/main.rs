@@ -26,6 +26,7 @@
 //! | `schema_doc` | `docs/schema.md` names every table, and its bytes are real |
 //! | `verify` | every recorded epoch computed again to the last bit; wrong inputs found |
 //! | `whatif` | explanations, differences, simulations and copying as served and printed |
+//! | `results` | challenge results beside real epochs; reports taken in by the program |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
 
 mod activity;
@@ -46,6 +47,7 @@ mod history;
 mod history_served;
 mod kill;
 mod metagraph;
+mod results;
 mod road;
 mod runtimes;
 mod schema_doc;

@@ -6,6 +6,7 @@ mod coverage;
 mod heads;
 mod history;
 mod records;
+mod results;
 mod road;
 mod runtimes;
 mod stake;
@@ -20,6 +21,7 @@ use indexer::store::tables::FORMAT_VERSION;
 use indexer::store::{Store, StoreError};
 use indexer::view::{self, At};
 use records::{extrinsic, neuron, stamp, subnet};
+pub(crate) use results::scored;
 use road::{Road, Trouble, age_ms};
 use tokio::sync::broadcast;
 

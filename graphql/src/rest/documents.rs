@@ -94,3 +94,48 @@ pub(super) const COPYING: &str = "query(
     }
   }
 }";
+
+pub(super) const PROFILES: &str = "{ answer: profiles { name netuid from until summary source } }";
+
+pub(super) const RESULTS: &str = "query($netuid: Int!, $challenge: String, $kind: ResultKind,
+    $subject: String, $first: Int!, $after: String) {
+  answer: challengeResults(netuid: $netuid, challenge: $challenge, kind: $kind, subject: $subject,
+    first: $first, after: $after) {
+    nodes { number netuid challenge subject reporter { kind hotkey uid name } receivedMs checkedAt
+      signature payload record {
+        kind: __typename
+        ... on ResultRun { id startedMs endedMs success error details }
+        ... on ResultSubmission { id atMs details }
+        ... on ResultScore { of profile inputs score reason details }
+        ... on ResultComparison { of with similarity reason details }
+        ... on ResultFinalization { period profile inputs details } } }
+    next }
+}";
+
+pub(super) const SCORES: &str = "query($netuid: Int!, $profile: String, $challenge: String,
+    $reporter: AccountId, $first: Int!, $after: String) {
+  answer: scores(netuid: $netuid, profile: $profile, challenge: $challenge, reporter: $reporter,
+    first: $first, after: $after) {
+    nodes { number netuid challenge subject reporter { kind hotkey uid name } receivedMs checkedAt
+      signature payload record {
+        kind: __typename
+        ... on ResultRun { id startedMs endedMs success error details }
+        ... on ResultSubmission { id atMs details }
+        ... on ResultScore { of profile inputs score reason details }
+        ... on ResultComparison { of with similarity reason details }
+        ... on ResultFinalization { period profile inputs details } } }
+    next }
+}";
+
+pub(super) const SCORE_JOIN: &str = "query($netuid: Int!, $mechanism: Int!, $block: Int!,
+    $profile: String, $challenge: String, $reporter: AccountId) {
+  answer: scoreJoin(netuid: $netuid, mechanism: $mechanism, block: $block, profile: $profile,
+    challenge: $challenge, reporter: $reporter) {
+    netuid mechanism blockNumber specVersion doubts forecastMissing
+    rows { uid hotkey score rank scoreNumber challenge profile clippedShare incentive storedIncentive
+      consensus { bits decimal } beforeClipping { bits decimal } afterClipping { bits decimal }
+      weights { validator raw normalised { bits } clipped { bits } } }
+    validators { uid hotkey compared pearson spearman validatorTrust storedValidatorTrust
+      activeStake { bits decimal } wasted { bits decimal } }
+    forecast { blockNumber doubts validators { uid hotkey validatorTrust wasted { bits decimal } } } }
+}";

@@ -21,7 +21,7 @@ pub(crate) struct PageInfo {
 }
 
 impl PageInfo {
-    fn of<T>(page: &Page<(Cursor, T)>) -> Self {
+    pub(crate) fn of<T>(page: &Page<(Cursor, T)>) -> Self {
         let cursor = |item: Option<&(Cursor, T)>| item.map(|(cursor, _)| cursor.encode_cursor());
         Self {
             has_next_page: page.has_next,

@@ -62,6 +62,16 @@ pub(crate) fn verifications(first: i32, child: usize) -> usize {
     times(given(Some(first), 0), child, METAGRAPH)
 }
 
+/// A page of records of challenges.
+pub(crate) fn results(first: i32, child: usize) -> usize {
+    times(given(Some(first), 0), child.saturating_add(2), DECODE)
+}
+
+/// A list with so many items as are named, or otherwise so many.
+pub(crate) fn listed_or(list: &Option<Vec<u16>>, otherwise: usize, child: usize) -> usize {
+    times(listed(list, otherwise), child, 1)
+}
+
 /// An epoch that is computed again, with something for every neuron.
 pub(crate) fn epoch(child: usize) -> usize {
     times(NEURONS, child, 20 * METAGRAPH)

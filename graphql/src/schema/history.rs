@@ -9,6 +9,7 @@ use super::error::{ApiError, Res};
 use super::find::{self, FoundEventConnection, FoundExtrinsicConnection};
 use super::paging::{Cursor, Kind};
 use super::query::Query;
+use super::results::Results;
 use super::scalars::Account;
 use super::series::{self, EpochConnection, SeriesConnection, SeriesEvery, SeriesField};
 use super::tenancy::{self, TenancyConnection};
@@ -23,7 +24,7 @@ use crate::ports::{EventFilter, ExtrinsicFilter, ReadError, Reader, SeriesWanted
 /// integers that may pass 2^53 are decimal strings.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub(crate) struct Root(Query, History, Verifications, Changes, WhatIf);
+pub(crate) struct Root(Query, History, Verifications, Changes, WhatIf, Results);
 
 /// Entry points about what changed over time.
 #[derive(Default)]

@@ -33,10 +33,11 @@ pub(crate) enum Kind {
     Epoch,
     StateChange,
     SubnetEvent,
+    Result,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Block,
         Self::Extrinsic,
         Self::Event,
@@ -51,6 +52,7 @@ impl Kind {
         Self::Epoch,
         Self::StateChange,
         Self::SubnetEvent,
+        Self::Result,
     ];
 
     fn tag(self) -> u8 {
@@ -69,6 +71,7 @@ impl Kind {
             Self::Epoch => b'p',
             Self::StateChange => b'z',
             Self::SubnetEvent => b'n',
+            Self::Result => b'r',
         }
     }
 }

@@ -3,7 +3,7 @@
 mod copying;
 mod difference;
 mod explanation;
-mod fixed;
+pub(super) mod fixed;
 mod patch;
 mod simulation;
 

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 use super::App;
-use crate::rest::{EpochAt, Problem, Question, answer};
+use crate::rest::{EpochAt, Problem, Question, ScoresOf, answer};
 use crate::schema::error::{INTERNAL_TEXT, code};
 
 /// What all paths begin with.
@@ -26,12 +26,13 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/epochs/{netuid}/{block}/explain", get(explain))
         .route("/v1/epochs/{netuid}/{block}/simulate", post(simulate))
         .route("/v1/weights/{netuid}/copying", get(copying))
+        .route("/v1/epochs/{netuid}/{block}/scores", get(scores))
         .route("/v1/{*rest}", axum::routing::any(unknown))
 }
 
 async fn unknown(uri: Uri) -> Response {
     let text = format!(
-        "there is nothing at {}; see /v1/epochs/{{netuid}}/{{block}} and, below it, explain and simulate, /v1/epochs/{{netuid}}/diff and /v1/weights/{{netuid}}/copying",
+        "there is nothing at {}; see /v1/epochs/{{netuid}}/{{block}} and, below it, explain, simulate and scores, /v1/epochs/{{netuid}}/diff, /v1/weights/{{netuid}}/copying, /v1/profiles and /v1/results/{{netuid}}",
         uri.path()
     );
     failed(&Problem::new(code::NOT_FOUND, text))
@@ -61,6 +62,22 @@ async fn explain(
         Ok(Question::Explain {
             epoch: parameters.epoch(&netuid, "block", &block)?,
             uid: number("uid", parameters.need("uid")?)?,
+        })
+    };
+    answered(&app, question()).await
+}
+
+async fn scores(
+    State(app): State<App>,
+    Path((netuid, block)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let question = || {
+        let known = ["mechanism", "profile", "challenge", "reporter"];
+        let parameters = Parameters::new(query.as_deref(), &known)?;
+        Ok(Question::ScoreJoin {
+            epoch: parameters.epoch(&netuid, "block", &block)?,
+            of: parameters.scores()?,
         })
     };
     answered(&app, question()).await
@@ -184,10 +201,10 @@ fn simulation(epoch: EpochAt, body: &[u8]) -> Result<Question, Problem> {
 }
 
 /// The parameters behind the question mark.
-struct Parameters<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Parameters<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Parameters<'a> {
-    fn new(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn new(query: Option<&'a str>, known: &[&str]) -> Result<Self, Problem> {
         let mut all: Vec<(&str, &str)> = Vec::new();
         let pairs = query.unwrap_or_default().split('&');
         for pair in pairs.filter(|pair| !pair.is_empty()) {
@@ -208,7 +225,7 @@ impl<'a> Parameters<'a> {
         Ok(Self(all))
     }
 
-    fn get(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let found = self.0.iter().find(|(other, _)| *other == name);
         found.map(|(_, value)| *value)
     }
@@ -224,6 +241,23 @@ impl<'a> Parameters<'a> {
         text.map(|text| number(name, text)).transpose()
     }
 
+    /// A parameter's text with its `%` undone.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+        let plain = |text: &str| {
+            decoded(text).ok_or_else(|| bad(format!("`{name}` is not UTF-8 behind its `%`")))
+        };
+        self.get(name).map(plain).transpose()
+    }
+
+    /// Which scores.
+    pub(super) fn scores(&self) -> Result<ScoresOf, Problem> {
+        Ok(ScoresOf {
+            profile: self.text("profile")?,
+            challenge: self.text("challenge")?,
+            reporter: self.text("reporter")?,
+        })
+    }
+
     fn epoch(&self, netuid: &str, name: &str, block: &str) -> Result<EpochAt, Problem> {
         Ok(EpochAt {
             netuid: number("netuid", netuid)?,
@@ -233,7 +267,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-fn number<T: FromStr>(name: &str, text: &str) -> Result<T, Problem> {
+pub(super) fn number<T: FromStr>(name: &str, text: &str) -> Result<T, Problem> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_plain).ok_or_else(|| {
         let bits = std::mem::size_of::<T>() * 8;
@@ -243,12 +277,34 @@ fn number<T: FromStr>(name: &str, text: &str) -> Result<T, Problem> {
     })
 }
 
-fn bad(text: String) -> Problem {
+pub(super) fn bad(text: String) -> Problem {
     Problem::new(code::BAD_INPUT, text)
 }
 
+/// A text of a query with `%` and `+` undone; `None` when it is not UTF-8 then.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        let escaped = match (first, behind.split_first_chunk::<2>()) {
+            (b'%', Some((digits, behind))) => {
+                let mut byte = [0];
+                hex::decode_to_slice(digits, &mut byte).ok()?;
+                rest = behind;
+                byte[0]
+            }
+            (b'%', None) => return None,
+            (b'+', _) => b' ',
+            (other, _) => *other,
+        };
+        bytes.push(escaped);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// Answers in a place among the queries, as GraphQL does.
-async fn answered(app: &App, question: Result<Question, Problem>) -> Response {
+pub(super) async fn answered(app: &App, question: Result<Question, Problem>) -> Response {
     let question = match question {
         Ok(question) => question,
         Err(problem) => return failed(&problem),
@@ -304,7 +360,7 @@ pub(super) fn refusal(
             "the request took too long; ask for less at once",
         ),
         StatusCode::METHOD_NOT_ALLOWED => bad(format!(
-            "{path} does not take {method}; use GET, and POST for simulate"
+            "{path} does not take {method}; use GET, and POST for simulate, score and reports of results"
         ))
         .with_status(405),
         status if status.is_client_error() => bad("the request is not valid".to_owned()),
@@ -313,7 +369,7 @@ pub(super) fn refusal(
     Some(failed(&problem))
 }
 
-fn failed(problem: &Problem) -> Response {
+pub(super) fn failed(problem: &Problem) -> Response {
     let status = StatusCode::from_u16(problem.status);
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status == StatusCode::INTERNAL_SERVER_ERROR && problem.detail != INTERNAL_TEXT {
@@ -323,7 +379,7 @@ fn failed(problem: &Problem) -> Response {
     response(status, "application/problem+json", text)
 }
 
-fn response(status: StatusCode, kind: &'static str, text: String) -> Response {
+pub(super) fn response(status: StatusCode, kind: &'static str, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 mod changes;
 mod history;
 mod records;
+pub(crate) mod results;
 mod verdicts;
 mod whatif;
 

@@ -13,7 +13,7 @@ use super::emission::{Drained, drained};
 use super::reads::{Gap, State, missing};
 use super::stake::Sources;
 use crate::items::PALLET;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::view::{self, At};
 
 /// The inputs of all mechanisms of a subnet in one block.
@@ -40,6 +40,9 @@ pub struct Assembled {
 
 /// The two states around a block, and its events.
 pub(super) struct Around {
+    /// The block in which the epoch runs. In a forecast it is the one above the highest stored
+    /// block, whose state stands on both sides.
+    pub(super) block: BlockNumber,
     pub(super) before: At,
     pub(super) after: At,
     pub(super) events: Vec<Event>,
@@ -58,6 +61,7 @@ pub(super) fn around(store: &Store, block: BlockNumber) -> Result<Around, Gap> {
     };
     let events = view::events(store, &after)?;
     Ok(Around {
+        block,
         before,
         after,
         events,
@@ -73,8 +77,29 @@ pub fn inputs(store: &Store, netuid: NetUid, block: BlockNumber) -> Result<Assem
     assemble(store, &around, netuid)
 }
 
+/// The inputs that the epochs of a subnet would have in the block after the highest stored one, if
+/// nothing happened in it but the epoch: no call, no reveal, no emission.
+///
+/// # Errors
+/// As [`inputs`]; also when nothing is stored.
+pub fn forecast(store: &Store, netuid: NetUid) -> Result<Assembled, Gap> {
+    let tip = store.checkpoint()?.ok_or(StoreError::Empty)?.last;
+    let Some(before) = view::at(store, tip)? else {
+        return missing(format!("block {tip} is not stored"));
+    };
+    let around = Around {
+        block: tip.saturating_add(1),
+        after: before.clone(),
+        before,
+        events: Vec::new(),
+    };
+    let mut assembled = assemble(store, &around, netuid)?;
+    assembled.drained = Drained::Unknown("the block of a forecast has drained nothing".into());
+    Ok(assembled)
+}
+
 pub(super) fn assemble(store: &Store, around: &Around, netuid: NetUid) -> Result<Assembled, Gap> {
-    let block = around.after.number;
+    let block = around.block;
     let spec = around.after.row.spec;
     let before = State {
         store,
@@ -331,6 +356,9 @@ fn registrations(
 /// order of their storage keys.
 fn earlier_epochs(store: &Store, around: &Around, netuid: NetUid) -> Result<Vec<u16>, Gap> {
     let mut earlier = Vec::new();
+    if around.block != around.after.number {
+        return Ok(earlier);
+    }
     for other in view::subnets(store, &around.after)? {
         let ran = store.epoch_from(other.0, around.after.number, around.after.number)?;
         if ran.is_some() && other.0.to_le_bytes() < netuid.0.to_le_bytes() {

@@ -8,7 +8,7 @@ use scoring::simulate::Patch;
 use super::{StoreReader, read_error};
 
 /// An answer, or why there is none.
-fn asked<T, U>(answer: Result<T, WhatIfError>, shown: impl FnOnce(T) -> U) -> Asked<U> {
+pub(super) fn asked<T, U>(answer: Result<T, WhatIfError>, shown: impl FnOnce(T) -> U) -> Asked<U> {
     Ok(Err(match answer {
         Ok(answer) => return Ok(Ok(shown(answer))),
         Err(WhatIfError::Store(error)) => return Err(read_error(error)),
