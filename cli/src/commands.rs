@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audit;
 mod bench;
 mod check;
 mod compact;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Explain(args) => whatif::explain(&args),
         Command::Diff(args) => whatif::diff(&args),
         Command::Simulate(args) => whatif::simulate(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }
