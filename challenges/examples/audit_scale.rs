@@ -202,7 +202,7 @@ impl Rows<'_> {
             *place = b"0123456789abcdef"[key % 16];
             key /= 16;
         }
-        let micros = if again || row % 100 == 0 {
+        let micros = if again || row.is_multiple_of(100) {
             3_599_000_000 + number % 900_000
         } else {
             (row * 11_987) % 3_580_000_000
@@ -213,7 +213,7 @@ impl Rows<'_> {
             micros,
         );
         let end = &mut line[ended - from..ended - from + 26];
-        if row % 100 == 0 {
+        if row.is_multiple_of(100) {
             // Ended in the next hour: the export of this one does not know it yet.
             let gap = begin + ended - from;
             self.buffer.drain(gap..gap + 26);

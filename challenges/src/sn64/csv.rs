@@ -293,7 +293,7 @@ fn single(inside: &[u8], out: &mut Vec<u8>) {
     for byte in inside {
         if *byte == b'"' {
             quotes += 1;
-            if quotes % 2 == 0 {
+            if quotes.is_multiple_of(2) {
                 continue;
             }
         }

@@ -11,13 +11,16 @@ use super::super::tables::{self, Listed};
 use super::super::{AuditError, report};
 use super::Request;
 
+/// Miners by hotkey.
+type Miners = BTreeMap<String, Listed>;
+
 /// What is known of the miners.
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     /// The block, when it is from our own index.
     pub(super) block: Option<BlockNumber>,
     /// By hotkey; `None` when nothing is known of who is registered.
-    pub(super) miners: Option<BTreeMap<String, Listed>>,
+    pub(super) miners: Option<Miners>,
 }
 
 /// From our own index when there is one, otherwise from the folder; reasons for being left
@@ -58,7 +61,7 @@ fn indexed(
     request: &Request<'_>,
     window: &[&Entry],
     notes: &mut Vec<String>,
-) -> Result<Option<(BlockNumber, BTreeMap<String, Listed>)>, AuditError> {
+) -> Result<Option<(BlockNumber, Miners)>, AuditError> {
     let Some(store) = request.store else {
         return Ok(None);
     };

@@ -14,7 +14,10 @@ impl Read for Drip<'_> {
     }
 }
 
-fn all(text: &[u8], drip: usize) -> Result<Vec<(u64, Vec<Vec<u8>>)>, String> {
+/// Fields of records, with the lines on which they begin.
+type Lines = Vec<(u64, Vec<Vec<u8>>)>;
+
+fn all(text: &[u8], drip: usize) -> Result<Lines, String> {
     let mut records = Records::new(Drip(text, drip), true);
     let mut found = Vec::new();
     loop {

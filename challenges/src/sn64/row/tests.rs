@@ -5,11 +5,15 @@ use super::*;
 
 pub(crate) const HEADER: &str = "parent_invocation_id,invocation_id,chute_id,chute_user_id,function_name,image_id,image_user_id,instance_id,miner_uid,miner_hotkey,started_at,completed_at,error_message,compute_multiplier,bounty,metrics";
 
+fn following<'a>(records: &'a mut Records<&[u8]>) -> Record<'a> {
+    records.next_record().unwrap().unwrap()
+}
+
 fn read(header: &str, line: &str) -> Result<String, String> {
     let text = format!("{header}\n{line}\n");
     let mut records = Records::new(text.as_bytes(), false);
-    let columns = Columns::of(records.next_record().unwrap().unwrap())?;
-    let record = records.next_record().unwrap().unwrap();
+    let columns = Columns::of(following(&mut records))?;
+    let record = following(&mut records);
     Row::of(&columns, record, &mut Times::default()).map(|row| format!("{row:?}"))
 }
 
