@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Score(ScoreArgs),
     /// Back up, restore or score again the results of challenges that a store keeps.
     Results(ResultsArgs),
+    /// Audit a subnet's own reports and exports against the chain.
+    Audit(AuditArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
 }
@@ -437,4 +439,47 @@ pub(crate) struct CopyingArgs {
     /// How many others each validator is shown with [default: 3].
     #[arg(long, value_name = "N")]
     pub(crate) relations: Option<u16>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    pub(crate) system: AuditSystem,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditSystem {
+    /// Chutes: reports, exports of invocations, incentives.
+    Sn64(AuditSn64Args),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditSn64Args {
+    /// Folder with index.json and the files that it and the reports name.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Rules to score by: sn64-p1, sn64-p1b, sn64-p2, sn64-p2b or sn64-p3.
+    #[arg(long, value_name = "NAME", default_value = "sn64-p3")]
+    pub(crate) profile: String,
+    /// Folder of a store, which is only read: commitments and incentives are taken from it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Number of the subnet in the store.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) netuid: u16,
+    /// Block whose incentives are compared [default: the newest block of a report that is stored].
+    #[arg(long, value_name = "BLOCK", requires = "data_dir")]
+    pub(crate) block: Option<u32>,
+    /// Time of the audit, as 2025-10-15T12:00:00Z [default: the end of the newest report of a validator].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<String>,
+    /// Own requests that must be in the exports: an object of JSON a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) synthetics: Option<PathBuf>,
+    /// Fetch what is missing into the folder first, from a service such as https://api.chutes.ai.
+    #[arg(long, value_name = "URL")]
+    pub(crate) fetch: Option<String>,
+    /// Print one object of JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod audit;
 mod bench;
 mod check;
 mod compact;
@@ -40,6 +41,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Profiles(args) => score::profiles(&args),
         Command::Score(args) => score::score(&args),
         Command::Results(args) => score::results(&args),
+        Command::Audit(args) => audit::audit(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

@@ -19,6 +19,7 @@
 //! | `clients` | unmodified clients against the replay node |
 //! | `served` | the program's HTTP answers |
 //! | `against` | `check --against-node` finds what was altered, and nothing in a good store |
+//! | `audit` | reports of a subnet against its commitments, and the program's audit |
 //! | `changes` | lists of changes against a walk over the recorded state |
 //! | `compact` | a store written anew holds the same rows |
 //! | `runtimes` | the manifest against runtimes, and what differs between two |
@@ -33,6 +34,7 @@ mod activity;
 mod against;
 mod answers;
 mod architecture;
+mod audit;
 mod bad_input;
 mod bytes;
 mod changes;
