@@ -290,3 +290,6 @@ fn check(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
