@@ -9,6 +9,7 @@ mod index;
 mod preflight;
 mod serve;
 mod verify;
+mod weights;
 mod whatif;
 
 use anyhow::Result;
@@ -35,6 +36,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Explain(args) => whatif::explain(&args),
         Command::Diff(args) => whatif::diff(&args),
         Command::Simulate(args) => whatif::simulate(&args),
+        Command::Weights(args) => weights::weights(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

@@ -150,3 +150,28 @@ fn salts_are_never_written_over_and_damage_is_seen() {
     let error = Order::reveal(other, state(1, true), &salt).unwrap_err();
     assert!(matches!(error, OrderError::Salt { .. }), "{error}");
 }
+
+#[test]
+fn golden_hashes() {
+    let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    for (mechanism, hash) in [
+        (
+            0,
+            "0xb4a3fd89f408197ef787dc14da1d5698ed4e43e999af320f7dc3929bf9c7c63c",
+        ),
+        (
+            2,
+            "0x13b08c54f2d701cf1a53658f800ec213a1baf2a01b150d2518f79873ef446389",
+        ),
+    ] {
+        let mut state = state(1, true);
+        (state.netuid, state.mechanism, state.mechanisms) = (61, mechanism, 3);
+        let row = Row {
+            uids: vec![0, 1, 2],
+            values: vec![65535, 32768, 1],
+        };
+        let order = Order::new(alice.parse().unwrap(), state, Route::Commit, row, 1000).unwrap();
+        let found = order.commit_hash(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(found.to_string(), hash);
+    }
+}

@@ -95,7 +95,8 @@ pub fn resync(scores: &mut Vec<f32>, before: &[String], now: &[String]) {
 }
 
 /// The scores over the sum of their absolute values, which counts as 1e-12 when it is less.
-/// NaN makes everything NaN.
+/// NaN makes everything NaN. The sum is taken in pairs as numpy takes it; that of the original's
+/// tensors depends on the machine in its last bit.
 pub fn l1_normalised(scores: &[f32]) -> Vec<f32> {
     let absolute: Vec<f32> = scores.iter().map(|score| score.abs()).collect();
     let sum = pairwise_sum(&absolute);
