@@ -11,8 +11,7 @@ use indexer::store::history::SetKind;
 use indexer::store::{Store, StoreError};
 use indexer::view::sets::{SetBy, cause};
 use indexer::view::{At, Held, held, tenancy};
-use scoring::local::sn42::chain::Row;
-use scoring::yuma::upscale::stored_weights;
+use scoring::local::sn42::chain::{Row, Scaling};
 
 /// Commits of a hotkey that are looked through, newest first.
 const COMMITS: usize = 500;
@@ -119,6 +118,8 @@ pub struct Evidence {
     pub row: Option<Row>,
     /// The block in which it first stood so.
     pub row_since: Option<BlockNumber>,
+    /// How the runtime of that block scaled it.
+    pub scaling: Scaling,
     /// The last `WeightsSet` of the uid with the extrinsic and call behind it.
     pub set: Option<SetBy>,
     /// The last commit of the hotkey.
@@ -306,7 +307,12 @@ fn evidence(
             break;
         }
     }
+    let spec = match row_since {
+        Some(since) => indexer::view::at(store, since)?.map(|at| at.row.spec),
+        None => None,
+    };
     Ok(Evidence {
+        scaling: Scaling::of_spec(spec.unwrap_or(at.row.spec)),
         block: at.number,
         tempo: tempo.and_then(|v| v.as_u16()).unwrap_or(0),
         last_update,
@@ -380,18 +386,20 @@ fn seen(entry: &Entry) -> CommitSeen {
 /// The verdict out of the evidence alone.
 fn judge(question: &Question, evidence: &Evidence) -> (Verdict, Option<Difference>, String) {
     let set_at = evidence.set.as_ref().map(|set| set.block);
-    // A commit says something only while it is younger than what was set.
+    // A commit says something only while it is younger than what was set, and no older than
+    // what is asked about.
     let commit = evidence
         .commit
         .as_ref()
-        .filter(|commit| set_at.is_none_or(|set| commit.block > set));
+        .filter(|commit| set_at.is_none_or(|set| commit.block > set))
+        .filter(|commit| question.since.is_none_or(|since| commit.block > since));
     let landed = match (question.since, set_at) {
         (Some(since), Some(set)) => set > since,
         (Some(_), None) => false,
         (None, _) => true,
     };
     let difference = match (&question.expected, &evidence.row) {
-        (Some(expected), Some(row)) => difference(expected, row),
+        (Some(expected), Some(row)) => difference(expected, row, evidence.scaling),
         _ => None,
     };
     let matches = question.expected.is_some() && evidence.row.is_some() && difference.is_none();
@@ -466,11 +474,11 @@ fn judge(question: &Question, evidence: &Evidence) -> (Verdict, Option<Differenc
 }
 
 /// How a stored row differs from what should be stored of the one that was sent.
-fn difference(sent: &Row, stored: &Row) -> Option<Difference> {
+fn difference(sent: &Row, stored: &Row, scaling: Scaling) -> Option<Difference> {
     let by_uid = |uids: &[u16], values: &[u16]| -> std::collections::BTreeMap<u16, u16> {
         uids.iter().copied().zip(values.iter().copied()).collect()
     };
-    let wanted = by_uid(&sent.uids, &stored_weights(&sent.values));
+    let wanted = by_uid(&sent.uids, &scaling.stored(&sent.values));
     let found = by_uid(&stored.uids, &stored.values);
     if wanted == found {
         return None;

@@ -20,7 +20,7 @@ use chain_metadata::{
     AccountId, Call, Extrinsic, H256, Metadata, Recording, Value, blake2_256, decode_extrinsic,
 };
 use replay_node::{Mode, Options, ReplayNode};
-use scoring::local::sn42::chain::{ChainState, Route, Row};
+use scoring::local::sn42::chain::{ChainState, Route, Row, Scaling};
 use weights_out::key::Signer;
 use weights_out::node::Node;
 use weights_out::order::Order;
@@ -76,6 +76,7 @@ pub(crate) fn state(uid: u16, commit_reveal: bool) -> ChainState {
         min_allowed: 1,
         max_weight: u16::MAX,
         unrevealed: 0,
+        scaling: Scaling::Greatest,
     }
 }
 
@@ -106,10 +107,10 @@ pub(crate) fn extrinsics(recording: &Recording, number: u32) -> Vec<(H256, Extri
 
 /// A value of the pallet in a recorded state.
 pub(crate) fn stored(recording: &Recording, at: u32, entry: &str, keys: &[&[u8]]) -> Option<Value> {
-    let meta = meta(recording, recording.spec_of_state(at).unwrap());
-    let entry = meta.storage("SubtensorModule", entry).unwrap();
+    let meta = meta(recording, recording.spec_of_state(at)?);
+    let entry = meta.storage("SubtensorModule", entry)?;
     let bytes = recording.storage(at, &entry.key_of_encoded(keys))?;
-    Some(entry.decode_value(meta.types(), bytes).unwrap())
+    entry.decode_value(meta.types(), bytes).ok()
 }
 
 /// A row of W in a recorded state.

@@ -83,7 +83,7 @@ async fn a_row_arrives_as_planned() {
     let sent = send(&node, &prepared, &signer, folder.path())
         .await
         .unwrap();
-    assert_eq!(played.submitted(), [sent.extrinsic.clone()]);
+    assert_eq!(played.submitted(), std::slice::from_ref(&sent.extrinsic));
     assert_eq!(sent.following.extrinsic, blake2_256(&sent.extrinsic));
     assert_eq!((sent.following.after, sent.following.last), (60, 123));
     let found = decode_extrinsic(&meta(&recording(), 300), &sent.extrinsic).unwrap();

@@ -6,7 +6,7 @@ use indexer::store::commits::Among;
 use indexer::store::{Store, StoreError};
 use indexer::verify::inputs;
 use indexer::view::{At, held};
-use scoring::local::sn42::chain::ChainState;
+use scoring::local::sn42::chain::{ChainState, Scaling};
 
 use super::Whose;
 
@@ -86,6 +86,12 @@ pub fn describe(store: &Store, at: &At, whose: Whose) -> Result<Described, Store
         },
         _ => None,
     };
+    // A new runtime executes the block after the one that brought it.
+    let next = match at.number.checked_add(1) {
+        Some(next) => indexer::view::at(store, next)?,
+        None => None,
+    };
+    let spec = next.map_or(at.row.spec, |next| next.row.spec);
     let state = ChainState {
         netuid: netuid.0,
         mechanism: mechanism.0,
@@ -114,6 +120,7 @@ pub fn describe(store: &Store, at: &At, whose: Whose) -> Result<Described, Store
             Some(index) => unrevealed(store, at, index, &hotkey)?,
             None => 0,
         },
+        scaling: Scaling::of_spec(spec),
     };
     Ok(Described {
         state,

@@ -60,6 +60,7 @@ fn evidence() -> Evidence {
         commit_reveal: false,
         row: Some(row(&[16384, 32768, 65535])),
         row_since: Some(90),
+        scaling: Scaling::Greatest,
         set: set(90),
         commit: None,
     }
@@ -124,6 +125,8 @@ fn a_commit_is_told_by_its_state() {
         found.commit = commit(95, state);
         assert_eq!(verdict(&question(None, None), &found).0, Verdict::Expired);
     }
+    // One that is older than what is asked about is another matter.
+    assert_eq!(verdict(&question(None, Some(95)), &found).0, Verdict::Stale);
     // One that is older than the row is done with.
     found.commit = commit(80, State::Expired);
     assert_eq!(verdict(&question(None, None), &found).0, Verdict::Set);

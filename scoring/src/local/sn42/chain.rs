@@ -12,6 +12,47 @@ pub struct Row {
     pub values: Vec<u16>,
 }
 
+/// How a runtime scales a row before it stores it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scaling {
+    /// So that all sum to 65535, rounded down; specs below 117.
+    Sum,
+    /// So that the greatest is 65535, rounded half away from zero; from spec 117 on.
+    Greatest,
+}
+
+impl Scaling {
+    /// That of a runtime.
+    pub fn of_spec(spec: u32) -> Scaling {
+        if spec < 117 {
+            Scaling::Sum
+        } else {
+            Scaling::Greatest
+        }
+    }
+
+    /// The values that are stored of these. Zeros stay zeros.
+    ///
+    /// ```
+    /// use scoring::local::sn42::chain::Scaling;
+    /// assert_eq!(Scaling::Greatest.stored(&[10, 20, 40]), [16384, 32768, 65535]);
+    /// assert_eq!(Scaling::Sum.stored(&[10, 20, 40]), [9362, 18724, 37448]);
+    /// ```
+    pub fn stored(self, values: &[u16]) -> Vec<u16> {
+        if self == Scaling::Greatest {
+            return stored_weights(values);
+        }
+        let sum: u64 = values.iter().map(|value| u64::from(*value)).sum();
+        if sum == 0 {
+            return values.to_vec();
+        }
+        let scaled = values.iter().map(|value| u64::from(*value) * 65535 / sum);
+        scaled
+            .map(|value| u16::try_from(value).unwrap_or(u16::MAX))
+            .collect()
+    }
+}
+
 /// How a row is to come onto the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
@@ -60,6 +101,8 @@ pub struct ChainState {
     pub max_weight: u16,
     /// Commits of the hotkey that are not revealed yet.
     pub unrevealed: u16,
+    /// How the runtime scales what it stores.
+    pub scaling: Scaling,
 }
 
 /// Commits of a hotkey that may wait for their reveal.
@@ -318,7 +361,7 @@ pub fn check(state: &ChainState, route: Route, row: &Row, version_key: u64) -> C
     }
     let stored = Row {
         uids: row.uids.clone(),
-        values: stored_weights(&row.values),
+        values: state.scaling.stored(&row.values),
     };
     contents(state, row, &stored, itself, &mut refuse);
     Checked {

@@ -23,6 +23,7 @@ fn fine() -> ChainState {
         min_allowed: 2,
         max_weight: u16::MAX,
         unrevealed: 0,
+        scaling: Scaling::Greatest,
     }
 }
 
