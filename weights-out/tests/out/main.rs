@@ -12,8 +12,9 @@ mod payload;
 mod secrets;
 mod sending;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chain_metadata::{
@@ -29,8 +30,15 @@ pub(crate) fn recording() -> Arc<Recording> {
     replay_node::fixture("mini-300").unwrap()
 }
 
-pub(crate) fn meta(recording: &Recording, spec: u32) -> Metadata {
-    Metadata::from_bytes(recording.metadata(spec, 14).unwrap()).unwrap()
+/// Metadata of a runtime, read once: specs of the recordings differ.
+pub(crate) fn meta(recording: &Recording, spec: u32) -> Arc<Metadata> {
+    static KNOWN: Mutex<BTreeMap<u32, Arc<Metadata>>> = Mutex::new(BTreeMap::new());
+    let read = || {
+        let bytes = recording.metadata(spec, 14).unwrap();
+        Arc::new(Metadata::from_bytes(bytes).unwrap())
+    };
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(known.entry(spec).or_insert_with(read))
 }
 
 pub(crate) async fn node_at(start: u32) -> (ReplayNode, Node) {

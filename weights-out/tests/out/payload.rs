@@ -18,7 +18,6 @@ fn signature(kind: &ExtrinsicKind) -> Option<&[u8]> {
 fn recorded_signatures_are_over_these_bytes() {
     // Runtimes 103, 119, 143 and 300 have other extensions each.
     let mut specs = std::collections::BTreeMap::<u32, u32>::new();
-    let mut metas = std::collections::BTreeMap::new();
     let (mut hashed, mut plain) = (0, 0);
     for name in ["mini-300", "upgrades"] {
         let recording = replay_node::fixture(name).unwrap();
@@ -26,11 +25,9 @@ fn recorded_signatures_are_over_these_bytes() {
             let spec = recording.spec_of_state(block.number - 1).unwrap();
             let runtime = recording.runtime_version(spec).unwrap();
             let transaction = runtime["transactionVersion"].as_u64().unwrap();
-            let meta = metas
-                .entry(spec)
-                .or_insert_with(|| super::meta(&recording, spec));
+            let meta = super::meta(&recording, spec);
             for raw in &block.extrinsics {
-                let found = decode_extrinsic(meta, raw).unwrap();
+                let found = decode_extrinsic(&meta, raw).unwrap();
                 let (Some(signer), Some(signature)) = (found.signer(), signature(&found.kind))
                 else {
                     continue;
@@ -46,7 +43,7 @@ fn recorded_signatures_are_over_these_bytes() {
                     nonce: found.nonce().unwrap(),
                     tip: 0,
                 };
-                let mut unsigned = prepare(meta, found.call.clone(), context).unwrap();
+                let mut unsigned = prepare(&meta, found.call.clone(), context).unwrap();
                 // The era is the first that is not empty; one byte says for ever.
                 unsigned.extra.splice(0..2, [0]);
                 let payload = unsigned.payload();

@@ -1,7 +1,7 @@
 //! Verdicts out of made-up evidence; those out of recorded chains are among the integration
 //! tests.
 
-use indexer::store::history::SetRow;
+use indexer::store::history::{SetKind, SetRow};
 
 use super::*;
 
