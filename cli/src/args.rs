@@ -8,6 +8,10 @@ use serde::{Serialize, Serializer};
 
 use crate::networks::Network;
 
+mod weights;
+
+pub(crate) use weights::*;
+
 /// Follows a Bittensor chain, stores it, serves it by GraphQL.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -52,6 +56,8 @@ pub(crate) enum Command {
     Results(ResultsArgs),
     /// Audit a subnet's own reports and exports against the chain.
     Audit(AuditArgs),
+    /// Rows of weights: plan one, read back what became of it; sending needs a build with the feature submit.
+    Weights(WeightsArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
 }

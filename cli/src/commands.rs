@@ -11,6 +11,7 @@ mod preflight;
 mod score;
 mod serve;
 mod verify;
+mod weights;
 mod whatif;
 
 use anyhow::Result;
@@ -42,6 +43,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Score(args) => score::score(&args),
         Command::Results(args) => score::results(&args),
         Command::Audit(args) => audit::audit(&args),
+        Command::Weights(args) => weights::weights(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

@@ -26,6 +26,7 @@
 //! | `stake` | movements of stake, and who has what at a block |
 //! | `schema_doc` | `docs/schema.md` names every table, and its bytes are real |
 //! | `verify` | every recorded epoch computed again to the last bit; wrong inputs found |
+//! | `weights_out` | rows of weights planned from the index, and read back with evidence |
 //! | `whatif` | explanations, differences, simulations and copying as served and printed |
 //! | `results` | challenge results beside real epochs; reports taken in by the program |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
@@ -58,5 +59,6 @@ mod served;
 mod stake;
 mod state;
 mod verify;
+mod weights_out;
 mod whatif;
 mod words;
