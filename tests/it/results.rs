@@ -1,5 +1,7 @@
 //! Results of challenges: scores beside real epochs, and reports that the real program takes in.
 
+mod kill;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
