@@ -111,7 +111,7 @@ fn hex32(text: &[u8]) -> Option<[u8; 32]> {
 /// let hash = "0x".to_owned() + &"07".repeat(32);
 /// for shape in [
 ///     json!({"info": {"fields": [[{"Sha256": hash}]]}}),
-///     json!({"fields": [{"Sha256": [[7; 32]]}]}),
+///     json!({"fields": [{"Sha256": [vec![7; 32]]}]}),
 ///     json!({"fields": [[{"Sha256": vec![7; 32]}]]}),
 /// ] {
 ///     assert_eq!(sha256_of_json(&shape), Some([7; 32]), "{shape}");
