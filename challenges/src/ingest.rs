@@ -9,6 +9,7 @@
 //!
 //! Finalizations are not taken in: they are made here.
 
+mod admit;
 mod body;
 mod error;
 mod headers;
@@ -28,6 +29,7 @@ use crate::ledger::{Ledger, LedgerError, MAX_NAME, Seq, put_payload};
 use crate::record::{Entry, Kind, Provenance, Record, Reporter};
 use headers::Signed;
 
+pub use admit::Admitted;
 pub use error::IngestError;
 pub use headers::MAX_KEY;
 pub use seen::KEY_LIFE_MS;

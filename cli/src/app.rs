@@ -24,6 +24,7 @@ use crate::adapters::reader::StoreReader;
 use crate::config::Config;
 use crate::networks::Network;
 use crate::progress;
+use crate::scorer::Scorer;
 use crate::signals::{stop_on_signal, stopped};
 use crate::telemetry;
 
@@ -44,8 +45,13 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     // Bind before the node is asked: a port in use is told at once. Serve after
     // it has answered: an address is told only when the chain is known.
     let listener = match serve {
-        Serve::Yes => Some((bind(&config).await?, server_options(&config, &store)?)),
+        Serve::Yes => Some(bind(&config).await?),
         Serve::No => None,
+    };
+    let (ledger, scorer) = scoring(&config, &store)?;
+    let listener = match listener {
+        Some(listener) => Some((listener, server_options(&config, ledger, scorer.clone())?)),
+        None => None,
     };
     let (source, chain) = tokio::select! {
         connected = connect(&config, &store, serve) => connected?,
@@ -78,7 +84,8 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
             }
         });
     }
-    let reader = Arc::new(reader);
+    let reader = Arc::new(reader.with_scorer(scorer.clone()));
+    score(scorer.as_ref(), &stop_heard)?;
     let verdicts = verdicts(&config, &store, &notify, stop_heard.clone())?;
     let plan = Plan {
         from: config.from,
@@ -247,9 +254,11 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
         .checkpoint()?
         .ok_or(indexer::store::StoreError::Empty)?;
     let listener = bind(&config).await?;
-    let options = server_options(&config, &store)?;
+    let (ledger, scorer) = scoring(&config, &store)?;
+    let options = server_options(&config, ledger, scorer.clone())?;
+    score(scorer.as_ref(), &stop_heard)?;
     announce(&listener)?;
-    let reader = Arc::new(StoreReader::at_rest(store, None));
+    let reader = Arc::new(StoreReader::at_rest(store, None).with_scorer(scorer));
     graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
     Ok(())
 }
@@ -278,14 +287,42 @@ fn announce(listener: &TcpListener) -> Result<()> {
     Ok(())
 }
 
-fn server_options(config: &Config, store: &Store) -> Result<ServerOptions> {
-    let intake = match config.reports() {
-        Some(limits) => {
-            let ledger = Arc::new(Ledger::open(store.clone())?);
-            Some(Arc::new(StoreIntake::new(ledger, limits)) as Arc<dyn Intake>)
-        }
+/// The ledger of results and the scorer over it, where they are wanted: whatever writes records
+/// in this process shares one ledger.
+fn scoring(config: &Config, store: &Store) -> Result<(Arc<Ledger>, Option<Arc<Scorer>>)> {
+    let ledger = Arc::new(Ledger::open(store.clone())?);
+    let scorer = match &config.scoring {
+        Some(file) => Some(Arc::new(Scorer::load(file, ledger.clone())?)),
         None => None,
     };
+    Ok((ledger, scorer))
+}
+
+/// The thread that scores; it ends with the program.
+fn score(scorer: Option<&Arc<Scorer>>, stop: &watch::Receiver<bool>) -> Result<()> {
+    let Some(scorer) = scorer.cloned() else {
+        return Ok(());
+    };
+    let stop = stop.clone();
+    let work = move || {
+        if let Err(error) = scorer.run(&stop) {
+            tracing::error!("the scorer has ended: {error:#}");
+        }
+    };
+    std::thread::Builder::new()
+        .name("scorer".into())
+        .spawn(work)?;
+    Ok(())
+}
+
+fn server_options(
+    config: &Config,
+    ledger: Arc<Ledger>,
+    scorer: Option<Arc<Scorer>>,
+) -> Result<ServerOptions> {
+    let intake = config
+        .reports()
+        .map(|limits| Arc::new(StoreIntake::new(ledger, limits, scorer)) as Arc<dyn Intake>);
     let metrics = telemetry::metrics()?;
     let upkeep = metrics.clone();
     tokio::spawn(async move {

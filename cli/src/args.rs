@@ -143,6 +143,10 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "KIB")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ingest_body_kib: Option<u64>,
+    /// Score challenges centrally by the settings in this file (docs/challenges.md); with --ingest validators' reports are taken in.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scoring: Option<PathBuf>,
     /// What to log: error, warn, info, debug, or a tracing filter [default: info].
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -283,6 +287,18 @@ pub(crate) enum ResultsCommand {
         /// What to read; standard input without it.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+    },
+    /// Take in what validators report of miners' commits, from files.
+    Reports {
+        /// Folder of the store; nothing else may have it open.
+        #[arg(long, value_name = "DIR", default_value = "yumascope-data")]
+        data_dir: PathBuf,
+        /// Settings of the scorer, as for `run --scoring`.
+        #[arg(long, value_name = "FILE")]
+        scoring: PathBuf,
+        /// Reports, one a file, as JSON.
+        #[arg(required = true, value_name = "REPORT")]
+        files: Vec<PathBuf>,
     },
     /// Score stored submissions by a profile and keep the scores beside older ones.
     Score {

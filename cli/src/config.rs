@@ -60,6 +60,9 @@ pub(crate) struct Config {
     pub(crate) ingest_freshness: u64,
     /// Largest report, KiB.
     pub(crate) ingest_body_kib: u64,
+    /// Settings of the centralised scorer; none runs without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scoring: Option<PathBuf>,
     /// Log filter.
     pub(crate) log: String,
     /// Log as JSON lines.
@@ -99,6 +102,7 @@ impl Default for Config {
             ingest: false,
             ingest_freshness: 60,
             ingest_body_kib: 1_024,
+            scoring: None,
             log: "info".into(),
             log_json: false,
         }
@@ -329,6 +333,7 @@ mod tests {
             ingest: true,
             ingest_freshness: 11,
             ingest_body_kib: 12,
+            scoring: Some("/scoring.toml".into()),
             log: "indexer=debug,warn".into(),
             log_json: true,
         };
@@ -352,6 +357,7 @@ mod tests {
             ("INGEST", "true"),
             ("INGEST_FRESHNESS", "11"),
             ("INGEST_BODY_KIB", "12"),
+            ("SCORING", "/scoring.toml"),
             ("LOG", "indexer=debug,warn"),
             ("LOG_JSON", "true"),
         ];

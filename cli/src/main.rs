@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod networks;
 mod progress;
+mod scorer;
 mod signals;
 mod telemetry;
 

@@ -24,6 +24,7 @@
 //! | `compact` | a store written anew holds the same rows |
 //! | `runtimes` | the manifest against runtimes, and what differs between two |
 //! | `stake` | movements of stake, and who has what at a block |
+//! | `scorer` | validators' reports, a challenge's services, scores and closed days, in the program |
 //! | `schema_doc` | `docs/schema.md` names every table, and its bytes are real |
 //! | `verify` | every recorded epoch computed again to the last bit; wrong inputs found |
 //! | `weights_out` | rows of weights planned from the index, and read back with evidence |
@@ -54,6 +55,7 @@ mod results;
 mod road;
 mod runtimes;
 mod schema_doc;
+mod scorer;
 mod series;
 mod served;
 mod stake;

@@ -297,7 +297,7 @@ fn pair() -> Keypair {
 
 /// The recording with a hotkey of subnet 1 replaced by one whose secret is known here: who signs
 /// in the recorded chain is not known to anybody.
-fn known_hotkey(to: &Path) -> (PathBuf, AccountId, u16) {
+pub(crate) fn known_hotkey(to: &Path) -> (PathBuf, AccountId, u16) {
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/replay-node/fixtures/mini-300");
     let unpacked = |name: &str| {
@@ -343,7 +343,7 @@ fn known_hotkey(to: &Path) -> (PathBuf, AccountId, u16) {
     (dir, new, uid)
 }
 
-fn signed(body: &[u8], now_ns: u128) -> Vec<(&'static str, String)> {
+pub(crate) fn signed(body: &[u8], now_ns: u128) -> Vec<(&'static str, String)> {
     let hash = hex::encode(Sha256::digest(body));
     let message = format!("{hash}.{now_ns}");
     let signature = pair().sign_simple(b"substrate", message.as_bytes());
@@ -360,15 +360,24 @@ fn signed(body: &[u8], now_ns: u128) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn now_ns() -> u128 {
+pub(crate) fn now_ns() -> u128 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.unwrap().as_nanos()
 }
 
 fn deliver(served: &Served, netuid: u16, headers: &[(&str, String)], body: &[u8]) -> (u16, Value) {
+    deliver_to(served, &format!("/v1/results/{netuid}"), headers, body)
+}
+
+pub(crate) fn deliver_to(
+    served: &Served,
+    path: &str,
+    headers: &[(&str, String)],
+    body: &[u8],
+) -> (u16, Value) {
     let mut stream = TcpStream::connect(&served.address).unwrap();
     let mut head = format!(
-        "POST /v1/results/{netuid} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n",
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n",
         body.len()
     );
     for (name, value) in headers {
@@ -393,7 +402,7 @@ fn records(served: &Served) -> Vec<Value> {
     told["nodes"].as_array().unwrap().clone()
 }
 
-fn complete(served: &Served) {
+pub(crate) fn complete(served: &Served) {
     wait_until_ready(&served.address);
     for _ in 0..600 {
         if query(&served.address, "{ status { last } }")["data"]["status"]["last"] == 329 {

@@ -5,7 +5,7 @@ mod commits;
 mod coverage;
 mod heads;
 mod history;
-mod records;
+pub(crate) mod records;
 mod results;
 mod road;
 mod runtimes;
@@ -25,6 +25,8 @@ pub(crate) use results::scored;
 use road::{Road, Trouble, age_ms};
 use tokio::sync::broadcast;
 
+use crate::scorer::Scorer;
+
 /// Answers the window from a store.
 pub(crate) struct StoreReader {
     store: Store,
@@ -33,9 +35,15 @@ pub(crate) struct StoreReader {
     trouble: Trouble,
     committed: broadcast::Sender<ports::Committed>,
     above: heads::Above,
+    scorer: Option<Arc<Scorer>>,
 }
 
 impl StoreReader {
+    /// The same reader beside a scorer, which answers for what it scores.
+    pub(crate) fn with_scorer(self, scorer: Option<Arc<Scorer>>) -> StoreReader {
+        StoreReader { scorer, ..self }
+    }
+
     fn at(&self, number: BlockNumber) -> Result<At, ReadError> {
         let found = match self.above.sees(number) {
             true => view::at(self.over(number), number).map_err(read_error)?,

@@ -3,18 +3,23 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use challenges::ledger::{Filter, Ledger};
 use challenges::profiles;
+use challenges::record::Reporter;
+use challenges::sn61::report::{Report, provenance};
 use indexer::store::Store;
+use indexer::store::engine::Batch;
 use scoring::local::Profile;
 use serde_json::{Value, json};
 
 use crate::adapters::intake::now_ms;
 use crate::adapters::reader::scored;
 use crate::args::{ProfilesArgs, ResultsArgs, ResultsCommand, ScoreArgs};
+use crate::scorer::Scorer;
 
 /// Largest input.
 const INPUT_BYTES: u64 = 256 << 20;
@@ -123,6 +128,11 @@ pub(crate) fn results(args: &ResultsArgs) -> Result<()> {
                 done.added, done.known, done.payloads
             );
         }
+        ResultsCommand::Reports {
+            data_dir,
+            scoring,
+            files,
+        } => reports(ledger(data_dir)?, scoring, files)?,
         ResultsCommand::Score {
             data_dir,
             netuid,
@@ -149,6 +159,25 @@ pub(crate) fn results(args: &ResultsArgs) -> Result<()> {
                 bail!("none of the submissions can be scored by {}", profile.name);
             }
         }
+    }
+    Ok(())
+}
+
+/// Takes in reports of validators; those before one that is refused stay.
+fn reports(ledger: Ledger, scoring: &Path, files: &[PathBuf]) -> Result<()> {
+    let scorer = Scorer::load(scoring, Arc::new(ledger))?;
+    for file in files {
+        let name = file.display();
+        let body = File::open(file).map_err(Into::into);
+        let body = body.and_then(|mut file| read(&mut file));
+        let body = body.with_context(|| format!("cannot read the report {name}"))?;
+        let read = Report::read(&body, None).with_context(|| format!("{name}"))?;
+        let from = provenance(Reporter::File(name.to_string()), None, now_ms());
+        let taken = scorer.take(&read, &body, &from, Batch::default())?;
+        eprintln!(
+            "{name}: {} commits told, {} of them new, {} of challenges that are not active, {} of hotkeys that are not registered",
+            taken.told, taken.new, taken.inactive, taken.unregistered
+        );
     }
     Ok(())
 }

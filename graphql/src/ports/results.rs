@@ -326,6 +326,22 @@ pub trait Intake: Send + Sync + 'static {
     /// # Errors
     /// Why nothing was taken in.
     fn take(&self, delivery: &Delivery<'_>) -> Result<Taken, NotTaken>;
+
+    /// Takes in what a validator reports of miners' commits to the scorer of the subnet, whole or
+    /// not at all; answers with what came of it, in the scorer's own words. May block on a disk.
+    ///
+    /// # Errors
+    /// Why nothing was taken in; without a word of its own about it, that there is no scorer.
+    fn report(&self, delivery: &Delivery<'_>) -> Result<Value, NotTaken> {
+        Err(NotTaken {
+            status: 404,
+            code: "NO_SCORER".into(),
+            detail: format!(
+                "nothing is scored centrally for subnet {} here; see --scoring",
+                delivery.netuid
+            ),
+        })
+    }
 }
 
 /// A request as it came.

@@ -1,4 +1,5 @@
-//! POST `/v1/results/{netuid}`: signed reports, the only thing that is written.
+//! POST `/v1/results/{netuid}` and `/v1/scoring/{netuid}/reports`: signed reports, the only thing
+//! that is written.
 
 use axum::Router;
 use axum::body::Body;
@@ -7,27 +8,60 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 use chain_metadata::NetUid;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::App;
 use super::rest::{failed, number, response};
 use super::results::received;
-use crate::ports::{Delivery, NotTaken};
+use crate::ports::{Delivery, Intake, NotTaken};
 use crate::rest::Problem;
 use crate::schema::error::{INTERNAL_TEXT, code};
 
 /// The route.
 pub(super) fn routes() -> Router<App> {
-    Router::new().route("/v1/results/{netuid}", post(take))
+    Router::new()
+        .route("/v1/results/{netuid}", post(take))
+        .route("/v1/scoring/{netuid}/reports", post(report))
 }
 
+/// Results of challenges.
 async fn take(
     State(app): State<App>,
     Path(netuid): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let taken = taken(app, &netuid, &headers, body).await;
+    let taken = delivered(app, &netuid, &headers, body, |intake, delivery| {
+        let taken = intake.take(delivery)?;
+        let status = match taken.repeated {
+            true => StatusCode::OK,
+            false => StatusCode::CREATED,
+        };
+        let answer = json!({
+            "first": taken.first.to_string(),
+            "count": taken.count,
+            "payload": taken.payload,
+            "repeated": taken.repeated,
+        });
+        Ok((status, answer))
+    });
+    told(taken.await)
+}
+
+/// What a validator tells a central scorer of miners' commits.
+async fn report(
+    State(app): State<App>,
+    Path(netuid): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let taken = delivered(app, &netuid, &headers, body, |intake, delivery| {
+        Ok((StatusCode::OK, intake.report(delivery)?))
+    });
+    told(taken.await)
+}
+
+fn told(taken: Result<(StatusCode, String), Problem>) -> Response {
     let label = match &taken {
         Ok(_) => "taken",
         Err(problem) if problem.status >= 500 => "failed",
@@ -40,11 +74,14 @@ async fn take(
     }
 }
 
-async fn taken(
+async fn delivered(
     app: App,
     netuid: &str,
     headers: &HeaderMap,
     body: Body,
+    take: impl FnOnce(&dyn Intake, &Delivery<'_>) -> Result<(StatusCode, Value), NotTaken>
+    + Send
+    + 'static,
 ) -> Result<(StatusCode, String), Problem> {
     let Some(intake) = app.options.intake.clone() else {
         let text = "reports are not taken in here; the operator can turn that on with --ingest";
@@ -56,40 +93,30 @@ async fn taken(
     let done = tokio::task::spawn_blocking(move || {
         // Held until the work is done, also when the client has gone.
         let _turn = turn;
-        intake.take(&Delivery {
+        let delivery = Delivery {
             netuid,
             headers: &headers,
             body: &body,
-        })
+        };
+        take(&*intake, &delivery)
     });
     let internal = |cause: String| {
         tracing::error!(cause, "a report could not be taken in");
         Problem::new(code::INTERNAL, INTERNAL_TEXT)
     };
-    let taken = match done.await {
-        Ok(Ok(taken)) => taken,
+    match done.await {
+        Ok(Ok((status, answer))) => Ok((status, answer.to_string())),
         Ok(Err(NotTaken {
             status: 500,
             detail,
             ..
-        })) => return Err(internal(detail)),
+        })) => Err(internal(detail)),
         Ok(Err(refused)) => {
             let problem = Problem::new(&refused.code, refused.detail);
-            return Err(problem.with_status(refused.status));
+            Err(problem.with_status(refused.status))
         }
-        Err(broken) => return Err(internal(broken.to_string())),
-    };
-    let status = match taken.repeated {
-        true => StatusCode::OK,
-        false => StatusCode::CREATED,
-    };
-    let answer = json!({
-        "first": taken.first.to_string(),
-        "count": taken.count,
-        "payload": taken.payload,
-        "repeated": taken.repeated,
-    });
-    Ok((status, answer.to_string()))
+        Err(broken) => Err(internal(broken.to_string())),
+    }
 }
 
 /// Headers as texts, names in lower case.

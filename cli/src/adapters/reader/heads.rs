@@ -146,6 +146,7 @@ impl StoreReader {
             road: self.road.clone(),
             trouble: self.trouble.clone(),
             committed: self.committed.clone(),
+            scorer: self.scorer.clone(),
             above: Above {
                 heads: self.above.heads.clone(),
                 news: self.above.news.clone(),

@@ -118,6 +118,12 @@ fn ip_text(ip: u128, ip_type: u8) -> String {
     }
 }
 
+/// The address of an axon in dotted or colon form; `None` when the structure has none.
+pub(crate) fn axon_ip(value: &Value) -> Option<String> {
+    let (ip, ip_type) = (field(value, "ip").ok()?, field(value, "ip_type").ok()?);
+    Some(ip_text(ip, ip_type))
+}
+
 fn axon(value: &Value) -> Result<ports::Axon, String> {
     let (ip, ip_type): (u128, u8) = (field(value, "ip")?, field(value, "ip_type")?);
     Ok(ports::Axon {

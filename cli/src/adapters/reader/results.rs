@@ -5,6 +5,7 @@ use challenges::join::{self, JoinError, Wanted};
 use challenges::ledger::{Filter, Latest, Ledger, LedgerError, Whose};
 use challenges::profiles::{self, InputError, Scored};
 use challenges::record::{Entry, Kind, Record, Reporter};
+use challenges::sn61::state::AskError;
 use graphql::ports::{self, Asked, ReadError, Refused, ResultBody, ResultReporter, Results};
 use scoring::local::Profile;
 
@@ -185,11 +186,28 @@ impl Results for StoreReader {
 
     fn scoring_result(
         &self,
-        _challenge: &str,
-        _tokens: &[String],
+        challenge: &str,
+        tokens: &[String],
     ) -> Result<Result<ports::ScoringResult, ports::UnknownChallenge>, ReadError> {
-        // A store alone scores no challenge centrally.
-        Ok(Err(ports::UnknownChallenge))
+        let Some(scorer) = &self.scorer else {
+            return Ok(Err(ports::UnknownChallenge));
+        };
+        let answer = match scorer.answer(challenge, tokens) {
+            Ok(answer) => answer,
+            Err(AskError::UnknownChallenge(_)) => return Ok(Err(ports::UnknownChallenge)),
+            Err(AskError::Ledger(error)) => return Err(ledger_error(error)),
+            Err(other) => return Err(ReadError::Store(other.to_string())),
+        };
+        let commits = answer.commits.into_iter().map(|(token, commit)| {
+            let commit = commit.map(serde_json::to_value);
+            let commit = commit.transpose();
+            let commit = commit.map_err(|error| ReadError::Decode(error.to_string()));
+            Ok((token, commit?))
+        });
+        Ok(Ok(ports::ScoringResult {
+            commits: commits.collect::<Result<_, ReadError>>()?,
+            is_done: answer.is_done,
+        }))
     }
 }
 

@@ -64,6 +64,7 @@ impl StoreReader {
             trouble: Arc::new(|| None),
             committed: broadcast::channel(1).0,
             above: heads::Above::default(),
+            scorer: None,
         }
     }
 
@@ -128,6 +129,7 @@ impl StoreReader {
             trouble: Arc::new(trouble),
             committed,
             above: heads::Above::default(),
+            scorer: None,
         }
     }
 
