@@ -275,6 +275,9 @@ impl Ingest {
 /// What a record of a request looks like.
 #[derive(Deserialize)]
 struct Reported {
+    /// For which subnet it was signed; the address is not signed.
+    #[serde(default)]
+    netuid: Option<u16>,
     challenge: String,
     subject: String,
     record: Record,
@@ -295,6 +298,11 @@ fn entries(
         let bad = |what: String| IngestError::BadRecord { record, what };
         known(record, &value)?;
         let reported: Reported = serde_json::from_value(value).map_err(|e| bad(e.to_string()))?;
+        if let Some(meant) = reported.netuid.filter(|meant| *meant != netuid) {
+            return Err(bad(format!(
+                "it is for subnet {meant} and was sent to subnet {netuid}"
+            )));
+        }
         for (what, name) in [
             ("challenge", &reported.challenge),
             ("subject", &reported.subject),
@@ -345,7 +353,7 @@ fn known(record: usize, value: &Value) -> Result<(), IngestError> {
             known: known.join(", "),
         }),
     };
-    only(members, &["challenge", "subject", "record"])?;
+    only(members, &["challenge", "netuid", "subject", "record"])?;
     let Some(Value::Object(inner)) = members.get("record") else {
         return Err(bad("`record` is missing or no object".into()));
     };

@@ -14,7 +14,7 @@ use indexer::store::tables::{Table, pack, unpack};
 use indexer::store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 
-use crate::record::{Entry, Kind};
+use crate::record::{Entry, Kind, Reporter};
 
 pub use backup::Imported;
 pub use latest::{Latest, Whose};
@@ -83,7 +83,21 @@ pub const MAX_NAME: usize = 255;
 pub struct Ledger {
     store: Store,
     /// Number of the next record; held while records are written.
-    next: Mutex<Seq>,
+    next: Mutex<Next>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    seq: Seq,
+    /// A commit failed: whether its rows are there is not known.
+    unsure: bool,
+}
+
+/// The number after the highest that a store has.
+fn after_last(store: &Store) -> Result<Seq, LedgerError> {
+    let range = Range::prefix(&Table::Result.key(&[])).reversed();
+    let last = store.engine().scan(range).next().transpose()?;
+    last.map_or(Ok(0), |(key, _)| Ok(seq_of(&key)?.saturating_add(1)))
 }
 
 /// Most records that a page looks at.
@@ -158,6 +172,11 @@ fn index_key(entry: &Entry, seq: Seq) -> Result<Vec<u8>, LedgerError> {
     Ok(key)
 }
 
+/// Who told a record, as its row in the index has it: 1 for a hotkey, 0 for all others.
+fn class(entry: &Entry) -> u8 {
+    u8::from(matches!(entry.provenance.reporter, Reporter::Hotkey { .. }))
+}
+
 impl Ledger {
     /// Over a store.
     ///
@@ -165,15 +184,10 @@ impl Ledger {
     ///
     /// When the store cannot be read.
     pub fn open(store: Store) -> Result<Ledger, LedgerError> {
-        let range = Range::prefix(&Table::Result.key(&[])).reversed();
-        let last = store.engine().scan(range).next().transpose()?;
-        let next = match last {
-            None => 0,
-            Some((key, _)) => seq_of(&key)?.saturating_add(1),
-        };
+        let seq = after_last(&store)?;
         Ok(Ledger {
             store,
-            next: Mutex::new(next),
+            next: Mutex::new(Next { seq, unsure: false }),
         })
     }
 
@@ -201,7 +215,12 @@ impl Ledger {
         also: impl FnOnce(Seq, &mut Batch),
     ) -> Result<Seq, LedgerError> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = *next;
+        // A failed flush may have left its rows: their numbers are not given again.
+        if next.unsure {
+            let seq = after_last(&self.store)?;
+            *next = Next { seq, unsure: false };
+        }
+        let first = next.seq;
         let mut batch = more;
         for (seq, entry) in (first..).zip(entries) {
             if let Some((what, number)) = entry.record.floats().filter(|(_, n)| !n.is_finite()) {
@@ -216,18 +235,22 @@ impl Ledger {
                 seq,
                 what: e.to_string(),
             })?;
-            batch.put(index_key(entry, seq)?, Vec::new());
+            batch.put(index_key(entry, seq)?, vec![class(entry)]);
             batch.put(Table::Result.key(&seq.to_be_bytes()), pack(&json));
         }
         also(first, &mut batch);
-        self.store.commit(vec![batch])?;
-        *next = first.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
+        if let Err(error) = self.store.commit(vec![batch]) {
+            next.unsure = true;
+            return Err(error.into());
+        }
+        next.seq = first.saturating_add(u64::try_from(entries.len()).unwrap_or(u64::MAX));
         Ok(first)
     }
 
     /// How many records there are.
     pub fn len(&self) -> u64 {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner)
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        next.seq
     }
 
     /// Whether there is no record.

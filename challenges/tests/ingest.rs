@@ -300,6 +300,30 @@ fn strangers_and_bad_signatures_are_refused() {
 }
 
 #[test]
+fn a_record_may_say_for_which_subnet_it_was_signed() {
+    let store = store();
+    let ingest = over(&store);
+    let body = |netuid: u64| {
+        let mut records: Vec<Value> = serde_json::from_slice(&body(1)).unwrap();
+        records[0]["netuid"] = json!(netuid);
+        serde_json::to_vec(&records).unwrap()
+    };
+    let foreign = body(62);
+    let error = take(&ingest, &signed(1, NOW, &foreign), &foreign).unwrap_err();
+    assert_eq!((error.code(), error.status()), ("BAD_RECORD", 422));
+    assert!(
+        error
+            .to_string()
+            .contains("for subnet 62 and was sent to subnet 61"),
+        "{error}"
+    );
+    assert_eq!(rows(&store), 0);
+    let own = body(61);
+    take(&ingest, &signed(1, NOW, &own), &own).unwrap();
+    assert_eq!(Ledger::open(store.clone()).unwrap().len(), 1);
+}
+
+#[test]
 fn what_is_not_fresh_or_came_before_is_refused() {
     let body = body(2);
     for at in [NOW - 60_001, NOW + 60_001, 0, 18_446_744_000_000] {

@@ -105,6 +105,8 @@ struct App {
     queries: Arc<Semaphore>,
     /// Places for bodies that are larger than a query.
     large: Arc<Semaphore>,
+    /// Places for such bodies while they arrive.
+    arriving: Arc<Semaphore>,
     /// Places for WebSockets.
     sockets: Arc<Semaphore>,
     /// Held by every open WebSocket; nothing is sent. When all are dropped, none is open.
@@ -135,6 +137,7 @@ pub async fn serve(
         stopping: stopping.clone(),
         queries: Arc::new(Semaphore::new(limits.concurrent_queries.max(1))),
         large: Arc::new(Semaphore::new(results::AT_ONCE)),
+        arriving: Arc::new(Semaphore::new(results::ARRIVING)),
         sockets: Arc::new(Semaphore::new(limits.websockets)),
         options: Arc::new(options),
         limits,

@@ -21,6 +21,15 @@ pub enum Whose {
 }
 
 impl Whose {
+    /// Whether a record may be wanted, by its row in the index.
+    fn may_be(self, class: &[u8]) -> bool {
+        match self {
+            Whose::Ours => class != [1],
+            Whose::Hotkey(_) => class != [0],
+            Whose::Anybody => true,
+        }
+    }
+
     fn has(self, reporter: &Reporter) -> bool {
         match (self, reporter) {
             (Whose::Anybody, _) => true,
@@ -101,7 +110,12 @@ impl Ledger {
     /// The newest record of a list that is wanted.
     fn newest(&self, list: &[u8], wanted: &Latest) -> Result<Option<(Seq, Entry)>, LedgerError> {
         for row in self.store.engine().scan(Range::prefix(list).reversed()) {
-            let seq = seq_of(&row?.0)?;
+            let (key, class) = row?;
+            // Strangers' records are stepped over without a look at them.
+            if !wanted.whose.may_be(&class) {
+                continue;
+            }
+            let seq = seq_of(&key)?;
             let key = Table::Result.key(&seq.to_be_bytes());
             let bytes = self.store.engine().get(&key)?;
             let bytes = bytes.ok_or_else(|| LedgerError::Damaged {

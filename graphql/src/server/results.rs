@@ -1,5 +1,7 @@
 //! REST about results of challenges: records, scores, profiles, and scoring of an input.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, RawQuery, State};
@@ -17,6 +19,10 @@ use crate::schema::error::{INTERNAL_TEXT, code};
 
 /// How many bodies larger than a query are worked on at once.
 pub(super) const AT_ONCE: usize = 4;
+/// How many such bodies arrive or wait at once.
+pub(super) const ARRIVING: usize = 64;
+/// Longest time for a body to arrive.
+const ARRIVAL: Duration = Duration::from_secs(10);
 /// Largest input that is scored, in bytes.
 const INPUT_BYTES: usize = 4 << 20;
 /// Largest question about commits, in bytes.
@@ -107,20 +113,36 @@ pub(super) async fn received(
     body: Body,
     max: usize,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+    let busy = || {
+        let text = "too many requests are being answered; try again in a moment";
+        Problem::new(code::BUSY, text)
+    };
+    // A slow sender waits in a place where others can wait too, and not for long.
+    let Ok(arriving) = app.arriving.clone().try_acquire_owned() else {
+        return Err(busy());
+    };
+    let bytes = match tokio::time::timeout(ARRIVAL, to_bytes(body, max)).await {
+        Ok(Ok(bytes)) => bytes,
+        // The library says no more than that the body ended early or went on too long.
+        Ok(Err(error)) => {
+            let text =
+                format!("the body has more than {max} bytes, or did not arrive whole ({error})");
+            return Err(Problem::new("BODY_TOO_LARGE", text).with_status(413));
+        }
+        Err(_) => {
+            let text = format!(
+                "the body did not arrive within {} seconds; send it faster or in parts",
+                ARRIVAL.as_secs()
+            );
+            return Err(Problem::new("BODY_TOO_SLOW", text).with_status(408));
+        }
+    };
     let turn = app.large.clone().acquire_owned();
     let turn = tokio::time::timeout(app.limits.query_timeout(), turn).await;
-    let Ok(Ok(turn)) = turn else {
-        let text = "too many requests are being answered; try again in a moment";
-        return Err(Problem::new(code::BUSY, text));
-    };
-    match to_bytes(body, max).await {
-        Ok(bytes) => Ok((bytes, turn)),
-        // The library says no more than that the body ended early or went on too long.
-        Err(error) => Err(Problem::new(
-            "BODY_TOO_LARGE",
-            format!("the body has more than {max} bytes, or did not arrive whole ({error})"),
-        )
-        .with_status(413)),
+    drop(arriving);
+    match turn {
+        Ok(Ok(turn)) => Ok((bytes, turn)),
+        _ => Err(busy()),
     }
 }
 

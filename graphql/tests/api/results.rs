@@ -413,3 +413,24 @@ async fn reports_are_taken_in_only_where_that_is_wanted() {
     // Reading is not changed by it.
     assert_eq!(server.get("/v1/results/1?first=1").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_senders_keep_nobody_waiting() {
+    let server = start(Fake::new()).await;
+    // More than are worked on at once; none of them ever sends its body.
+    let head = "POST /get_scoring_result HTTP/1.1\r\nhost: test\r\ncontent-length: 100\r\n\r\n{";
+    let slow: Vec<_> = (0..12)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(server.addr).unwrap();
+            std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let asked = json!({ "challenge_name": "none", "encrypted_commits": [] }).to_string();
+    for _ in 0..8 {
+        let answer = deliver(&server, "/get_scoring_result", "good", asked.as_bytes());
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(8), answer).await;
+        assert_eq!(answer.expect("it waits for the slow ones").status, 404);
+    }
+    drop(slow);
+}

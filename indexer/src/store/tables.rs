@@ -27,7 +27,7 @@
 //! | tenancy-of | hotkey, 32 bytes, netuid `u16`, block `u32`, uid `u16` | empty: a tenancy of the hotkey begins |
 //! | weights-set | storage index `u16`, uid `u16`, block `u32` | SCALE of [`super::history::SetRow`]: what set the row of W in that block |
 //! | result | number `u64` of the record | packed JSON of a record of challenges (crate `challenges`) |
-//! | result-of | netuid `u16`, challenge, kind `u8`, subject, number `u64`; names with a length `u8` before them | empty |
+//! | result-of | netuid `u16`, challenge, kind `u8`, subject, number `u64`; names with a length `u8` before them | 1 where a hotkey reported it, otherwise 0 |
 //! | result-payload | sha256 of the payload, 32 bytes | packed payload, as it came |
 //! | result-seen | kind `u8`, time `u64` in milliseconds, hash of the name, 32 bytes | what was taken in already: see crate `challenges` |
 //!
