@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Profiles(ProfilesArgs),
     /// Score the results of a challenge by a profile; nothing is kept.
     Score(ScoreArgs),
+    /// Make a challenge of subnet 27 or 128, or verify an answer to one.
+    Challenge(ChallengeArgs),
     /// Back up, restore or score again the results of challenges that a store keeps.
     Results(ResultsArgs),
     /// Audit a subnet's own reports and exports against the chain.
@@ -260,6 +262,43 @@ pub(crate) struct ScoreArgs {
     /// Print JSON, as REST answers it.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChallengeArgs {
+    #[command(subcommand)]
+    pub(crate) command: ChallengeCommand,
+}
+
+/// Whose challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChallengeOf {
+    /// A hash to be found: subnet 27.
+    Sn27,
+    /// Whole matrices on a CPU: subnet 128.
+    Sn128Cpu,
+    /// Matrices of fractions on GPUs: subnet 128.
+    Sn128Gpu,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChallengeCommand {
+    /// Print a new challenge as JSON, with what only the asker knows.
+    Create {
+        /// Whose.
+        of: ChallengeOf,
+        /// Characters of the password, for sn27.
+        #[arg(long, value_name = "N", default_value_t = 7)]
+        difficulty: u32,
+    },
+    /// Verify an answer; exit code 0 only if it holds.
+    Verify {
+        /// Whose.
+        of: ChallengeOf,
+        /// Challenge and answer as JSON; `-` reads standard input.
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod challenge;
 mod check;
 mod compact;
 mod decode;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Copying(args) => whatif::copying(&args),
         Command::Profiles(args) => score::profiles(&args),
         Command::Score(args) => score::score(&args),
+        Command::Challenge(args) => challenge::challenge(&args),
         Command::Results(args) => score::results(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Weights(args) => weights::weights(&args),

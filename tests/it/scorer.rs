@@ -267,3 +267,40 @@ fn wrong_settings_are_told() {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
 }
+
+#[test]
+fn challenges_are_made_and_answers_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answer.json");
+    let run = |args: &[&str]| {
+        let output = outcome(args);
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), out, error)
+    };
+    let (fine, made, _) = run(&["challenge", "create", "sn27", "--difficulty", "4"]);
+    assert!(fine);
+    std::fs::write(&file, &made).unwrap();
+    let verify = ["challenge", "verify", "sn27", "--input", text(&file)];
+    let (fine, out, error) = run(&verify);
+    assert!(fine && out.contains("\"verified\":true"), "{error}");
+    let mut wrong: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(wrong["password"].as_str().unwrap().chars().count(), 4);
+    wrong["password"] = json!("abcd!");
+    std::fs::write(&file, wrong.to_string()).unwrap();
+    let (fine, _, error) = run(&verify);
+    assert!(!fine && error.trim().lines().count() == 1, "{error}");
+
+    let (fine, made, _) = run(&["challenge", "create", "sn128-cpu"]);
+    let mut answer: Value = serde_json::from_str(&made).unwrap();
+    assert!(fine && !answer["targets"].as_array().unwrap().is_empty());
+    answer["commitments"] = json!([{ "uuid": "-1", "merkle_root": "00" }]);
+    answer["proofs"] = json!([{ "uuid": "-1", "row_hashes": [], "merkle_proofs": [] }]);
+    std::fs::write(&file, answer.to_string()).unwrap();
+    let (fine, out, error) = run(&["challenge", "verify", "sn128-cpu", "--input", text(&file)]);
+    assert!(!fine && error.contains("does not hold"), "{error}");
+    let verdict: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(verdict["verified"], false, "{verdict}");
+    let (fine, _, error) = run(&["challenge", "create", "sn27", "--difficulty", "0"]);
+    assert!(!fine && error.contains('0'), "{error}");
+}
