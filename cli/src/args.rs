@@ -537,7 +537,7 @@ pub(crate) struct AuditSn64Args {
     /// Own requests that must be in the exports: an object of JSON a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) synthetics: Option<PathBuf>,
-    /// Fetch what is missing into the folder first, from a service such as https://api.chutes.ai.
+    /// Fetch what is missing into the folder first, from a service such as `https://api.chutes.ai`.
     #[arg(long, value_name = "URL")]
     pub(crate) fetch: Option<String>,
     /// Print one object of JSON.
