@@ -179,6 +179,64 @@ async fn secrets_are_in_no_text() {
     assert!(said.contains("line") && !said.contains("54321"), "{said}");
 }
 
+/// Everything that is logged, of any level.
+#[derive(Default)]
+struct Log(std::sync::Mutex<String>);
+
+impl tracing::field::Visit for &Log {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        use std::fmt::Write;
+        writeln!(self.0.lock().unwrap(), "{field} = {value:?}").unwrap();
+    }
+}
+
+struct Logged(std::sync::Arc<Log>);
+
+impl tracing::Subscriber for Logged {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        span.record(&mut &*self.0);
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut &*self.0);
+    }
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut &*self.0);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// All of it runs on one thread, so that all of it is heard.
+#[tokio::test]
+async fn secrets_are_in_no_log() {
+    let (folder, _, signer) = signer();
+    let genesis = recording().genesis_hash;
+    let salt = SaltFile::new(&order(signer.account(), Route::Commit), genesis);
+    let (played, node) = chain_with(&salt, 100, tempo_after(100)).await;
+    let log = std::sync::Arc::new(Log::default());
+    let heard = tracing::subscriber::set_default(Logged(std::sync::Arc::clone(&log)));
+    tracing::trace!("it listens");
+    let order = Order::reveal(signer.account(), state(1, true), &salt).unwrap();
+    let prepared = prepare(&node, order, Some(salt.clone()), genesis)
+        .await
+        .unwrap();
+    send(&node, &prepared, &signer, folder.path())
+        .await
+        .unwrap();
+    drop(heard);
+    let bytes: Vec<u8> = salt.salt.iter().flat_map(|n| n.to_le_bytes()).collect();
+    let raw = hex::encode(bytes);
+    assert!(hex::encode(&played.submitted()[0]).contains(&raw));
+    let text = log.0.lock().unwrap().clone();
+    assert!(text.contains("it listens"));
+    assert!(!text.contains(&raw), "{text}");
+}
+
 #[test]
 fn a_salt_is_never_open_to_others_while_it_is_written() {
     use std::sync::atomic::{AtomicBool, Ordering};
