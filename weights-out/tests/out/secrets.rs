@@ -247,12 +247,17 @@ fn a_salt_is_never_open_to_others_while_it_is_written() {
     let seen = std::thread::scope(|scope| {
         let looking = scope.spawn(|| {
             let mut seen = std::collections::BTreeSet::new();
-            while !done.load(Ordering::Relaxed) {
+            loop {
+                // One more look when all are written, so that something is always seen.
+                let last = done.load(Ordering::Relaxed);
                 for file in std::fs::read_dir(&salts).unwrap().flatten() {
                     // It may be gone again.
                     if let Ok(data) = file.metadata() {
                         seen.insert(data.permissions().mode() & 0o777);
                     }
+                }
+                if last {
+                    break;
                 }
             }
             seen
