@@ -79,7 +79,7 @@ impl Context {
 }
 
 /// Everything of an extrinsic but the signature.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Unsigned {
     /// What it does.
     pub call: Call,
@@ -91,6 +91,16 @@ pub struct Unsigned {
     pub implicit: Vec<u8>,
     /// What it says of chain and time.
     pub context: Context,
+}
+
+impl std::fmt::Debug for Unsigned {
+    /// Without the arguments and the bytes: those of a reveal hold the salt.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unsigned")
+            .field("call", &self.call.full_name())
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Unsigned {

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use chain_metadata::{
-    AccountId, DecodeError, H256, Metadata, Value, blake2_256, decode_events, decode_extrinsic,
-    extrinsic_outcome,
+    AccountId, DecodeError, Event, H256, Metadata, Value, blake2_256, decode_events,
+    decode_extrinsic, extrinsic_outcome,
 };
 use scoring::local::sn42::chain::Row;
 use tokio::time::{Instant, sleep};
@@ -37,7 +37,8 @@ pub enum Expected {
         /// The hash.
         hash: H256,
     },
-    /// The row of a uid is this one, and the hash is no longer among the commits.
+    /// The row of a uid is this one, the hash is no longer among the commits, and it was the
+    /// extrinsic that did it, or the chain's event says so.
     Revealed {
         /// Storage index.
         index: u16,
@@ -166,14 +167,28 @@ async fn look(
     let place = extrinsics
         .iter()
         .position(|extrinsic| blake2_256(extrinsic) == what.extrinsic);
+    let mut succeeded = false;
     if let Some(place) = place
         && let Some(raw) = extrinsics.get(place)
-        && let Some(error) = failure(node, meta, hash, place, raw).await?
     {
-        return Ok(Some(Outcome::Failed { block, error }));
+        match end_of(node, meta, hash, place, raw).await? {
+            End::Failed(error) => return Ok(Some(Outcome::Failed { block, error })),
+            End::Succeeded => succeeded = true,
+            End::Untold => {}
+        }
     }
     tracing::debug!(block, included = place.is_some(), "looked at a final block");
-    let proved = proved(node, meta, what, hash).await?;
+    let mut proved = proved(node, meta, what, hash).await?;
+    // The state after a reveal is also that of a chain that never had the commit, while the row
+    // is an old one that says the same.
+    if let Expected::Revealed {
+        hotkey, hash: of, ..
+    } = &what.expected
+        && proved
+        && !succeeded
+    {
+        proved = says_revealed(&events(node, meta, hash).await?, hotkey, of);
+    }
     Ok(match (proved, place) {
         (true, _) => Some(Outcome::Proved {
             block,
@@ -184,20 +199,44 @@ async fn look(
     })
 }
 
-/// The error of the extrinsic at a place of a block; `None` when it succeeded.
-async fn failure(
-    node: &Node,
-    meta: &Metadata,
-    at: H256,
-    place: usize,
-    raw: &[u8],
-) -> Result<Option<String>, FollowError> {
+/// What became of an extrinsic in its block.
+enum End {
+    Succeeded,
+    Failed(String),
+    /// The block's events do not say.
+    Untold,
+}
+
+async fn events(node: &Node, meta: &Metadata, at: H256) -> Result<Vec<Event>, FollowError> {
     let key = meta
         .storage("System", "Events")
         .map(|entry| entry.key_of_encoded(&[]))
         .ok_or(FollowError::Missing("System.Events"))?;
     let bytes = node.storage(&key, at).await?.unwrap_or_default();
-    let events = decode_events(meta, &bytes)?;
+    Ok(decode_events(meta, &bytes)?)
+}
+
+/// Whether the chain says that it revealed the hash of a hotkey.
+fn says_revealed(events: &[Event], hotkey: &AccountId, hash: &H256) -> bool {
+    let is_it = |value: &Value| value.as_bytes() == Some(&hash.0[..]);
+    events.iter().any(|event| {
+        let ours = event.is(PALLET, "WeightsRevealed") || event.is(PALLET, "WeightsBatchRevealed");
+        let who = event.fields.first().and_then(|(_, who)| who.as_account());
+        let said = event.fields.get(2).map(|(_, said)| said);
+        ours && who == Some(*hotkey)
+            && said.is_some_and(|said| is_it(said) || said.items().iter().any(is_it))
+    })
+}
+
+/// What became of the extrinsic at a place of a block.
+async fn end_of(
+    node: &Node,
+    meta: &Metadata,
+    at: H256,
+    place: usize,
+    raw: &[u8],
+) -> Result<End, FollowError> {
+    let events = events(node, meta, at).await?;
     let ours = |index: u32| usize::try_from(index).ok() == Some(place);
     let of_it: Vec<_> = events
         .iter()
@@ -205,14 +244,15 @@ async fn failure(
         .collect();
     let outcome = extrinsic_outcome(meta, &decode_extrinsic(meta, raw)?, &of_it);
     Ok(match (outcome.success, outcome.error) {
-        (Some(false), Some(error)) => Some(match error {
+        (Some(true), _) => End::Succeeded,
+        (Some(false), Some(error)) => End::Failed(match error {
             chain_metadata::DispatchError::Module { pallet, name, .. } => {
                 format!("{pallet}.{name}")
             }
             chain_metadata::DispatchError::Other(text) => text,
         }),
-        (Some(false), None) => Some("the chain does not say why".to_owned()),
-        _ => None,
+        (Some(false), None) => End::Failed("the chain does not say why".to_owned()),
+        (None, _) => End::Untold,
     })
 }
 
@@ -242,7 +282,7 @@ async fn proved(
 }
 
 /// A decoded value of the pallet; `None` when nothing is stored.
-async fn value(
+pub(crate) async fn value(
     node: &Node,
     meta: &Metadata,
     name: &'static str,

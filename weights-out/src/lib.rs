@@ -10,6 +10,7 @@
 //! * [`order`] is what is to be sent, refused when the chain would refuse it.
 //! * [`build`] makes the extrinsic from the chain's own metadata.
 //! * [`salt`] keeps what a commit needs for its reveal, on disk before anything is sent.
+//! * [`window`] refuses a reveal outside of its epoch, before the row is shown.
 //! * [`node`] speaks to a node, [`follow`] watches the chain, [`submit`] is the whole road.
 //!
 //! Nothing is sent without [`submit::send`]; everything before it is a dry run.
@@ -21,3 +22,4 @@ pub mod node;
 pub mod order;
 pub mod salt;
 pub mod submit;
+pub mod window;

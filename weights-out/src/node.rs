@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use chain_metadata::{AccountId, H256, Metadata};
-use jsonrpsee::core::client::ClientT;
+use jsonrpsee::core::client::{Client, ClientT};
+use jsonrpsee::core::middleware::RpcServiceBuilder;
 use jsonrpsee::core::params::ArrayParams;
 use jsonrpsee::rpc_params;
-use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
+use jsonrpsee::ws_client::{RpcService, WsClientBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -48,7 +49,7 @@ pub enum NodeError {
 /// A connection to a node.
 #[derive(Debug)]
 pub struct Node {
-    client: WsClient,
+    client: Client<RpcService>,
 }
 
 /// A final block.
@@ -89,7 +90,9 @@ impl Node {
     ///
     /// [`NodeError::Connect`].
     pub async fn connect(url: &str, timeout: Duration) -> Result<Node, NodeError> {
+        // Without the usual layer, which writes requests to the log: a reveal's holds the salt.
         let client = WsClientBuilder::default()
+            .set_rpc_middleware(RpcServiceBuilder::new())
             .connection_timeout(timeout)
             .request_timeout(timeout)
             .max_response_size(MOST)

@@ -22,7 +22,7 @@ const LENGTH: usize = 8;
 const MOST: u64 = 4 << 20;
 
 /// Everything that a reveal sends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SaltFile {
     /// Version of this format: 1.
@@ -45,6 +45,18 @@ pub struct SaltFile {
     pub version_key: u64,
     /// blake2-256 of all that: what is committed to.
     pub hash: H256,
+}
+
+impl std::fmt::Debug for SaltFile {
+    /// Without row and salt, which are secrets until the reveal.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SaltFile")
+            .field("hotkey", &self.hotkey)
+            .field("netuid", &self.netuid)
+            .field("mechanism", &self.mechanism)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a salt cannot be kept or read.
@@ -169,7 +181,15 @@ impl SaltFile {
             return Err(damaged(format!("{length} bytes; {MOST} are the most")));
         }
         let text = std::fs::read(path).map_err(failed)?;
-        let file: SaltFile = serde_json::from_slice(&text).map_err(|e| damaged(e.to_string()))?;
+        // The place alone: the parser's own words repeat what the file holds.
+        let parsed = serde_json::from_slice(&text).map_err(|e| {
+            damaged(format!(
+                "line {}, column {} is not what a salt file holds",
+                e.line(),
+                e.column()
+            ))
+        });
+        let file: SaltFile = parsed?;
         if file.format != 1 {
             return Err(damaged(format!("format {}; only 1 is known", file.format)));
         }

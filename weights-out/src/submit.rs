@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chain_metadata::{H256, Metadata};
+use chain_metadata::{H256, Metadata, blake2_256};
 use scoring::local::sn42::chain::Route;
 
 use crate::build::{self, BuildError, Context, Unsigned};
@@ -12,6 +12,7 @@ use crate::key::Signer;
 use crate::node::{Node, NodeError};
 use crate::order::{Order, OrderError};
 use crate::salt::{SaltError, SaltFile};
+use crate::window::{self, WindowError};
 
 /// Why nothing is sent.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,22 @@ pub enum SubmitError {
     /// The salt.
     #[error(transparent)]
     Salt(#[from] SaltError),
+    /// It is not the time for the reveal.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    /// It was signed and handed in, and the node did not say that it has it.
+    #[error(
+        "the node did not confirm extrinsic {} ({cause}); it may be in a block up to {} all the same{}: look there before anything else is sent",
+        following.extrinsic, following.last, told(.salt_file.as_deref())
+    )]
+    Unconfirmed {
+        /// What is to be followed.
+        following: Box<Following>,
+        /// Where the salt of a commit is kept.
+        salt_file: Option<PathBuf>,
+        /// What the node said, or that it said nothing.
+        cause: NodeError,
+    },
     /// The node is of another chain.
     #[error(
         "the node's chain begins with {node}, the plan's with {plan}: give the address of a node of the plan's chain"
@@ -53,8 +70,13 @@ pub enum SubmitError {
     NoSalt,
 }
 
+fn told(salt_file: Option<&Path>) -> String {
+    salt_file.map_or_else(String::new, |file| {
+        format!(", and its reveal needs {}", file.display())
+    })
+}
+
 /// Everything ready to be signed; nothing is sent yet.
-#[derive(Debug)]
 pub struct Prepared {
     /// What is to be sent.
     pub order: Order,
@@ -68,9 +90,20 @@ pub struct Prepared {
     pub genesis: H256,
 }
 
-/// What was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
+impl std::fmt::Debug for Prepared {
+    /// Without the row and its salt, which are secrets until the reveal.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("unsigned", &self.unsigned)
+            .field("salt", &self.salt)
+            .field("genesis", &self.genesis)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is signed: to be handed in, or handed in already.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signed {
     /// The bytes.
     pub extrinsic: Vec<u8>,
     /// Where the salt of a commit is kept.
@@ -79,10 +112,20 @@ pub struct Sent {
     pub following: Following,
 }
 
+impl std::fmt::Debug for Signed {
+    /// Without the bytes: those of a reveal hold the salt.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signed")
+            .field("extrinsic", &self.following.extrinsic)
+            .field("salt_file", &self.salt_file)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Asks the node for what an extrinsic needs and makes it, without a signature.
 ///
 /// `genesis` is that of the chain that the order was checked against; `salt` that of the commit
-/// for a reveal. A commit gets a new salt here.
+/// for a reveal. A commit gets a new salt here; a reveal is refused outside of its epoch.
 ///
 /// # Errors
 ///
@@ -104,6 +147,9 @@ pub async fn prepare(
     }
     let head = node.finalized().await?;
     let metadata = node.metadata(head.hash).await?;
+    if let (Route::Reveal, Some(salt)) = (order.route, &salt) {
+        window::check(node, &metadata, head, &order, &salt.hash).await?;
+    }
     let (spec_version, transaction_version) = node.version(head.hash).await?;
     let context = Context {
         spec_version,
@@ -137,11 +183,7 @@ pub async fn prepare(
 /// # Errors
 ///
 /// See [`SubmitError`].
-pub fn sign(
-    prepared: &Prepared,
-    signer: &Signer,
-    folder: &Path,
-) -> Result<(Vec<u8>, Option<PathBuf>), SubmitError> {
+pub fn sign(prepared: &Prepared, signer: &Signer, folder: &Path) -> Result<Signed, SubmitError> {
     if signer.account() != prepared.order.hotkey {
         return Err(SubmitError::Key {
             plan: prepared.order.hotkey,
@@ -149,11 +191,33 @@ pub fn sign(
         });
     }
     let extrinsic = build::sign(&prepared.metadata, &prepared.unsigned, signer)?;
-    let kept = match (&prepared.salt, prepared.order.route) {
+    let salt_file = match (&prepared.salt, prepared.order.route) {
         (Some(salt), Route::Commit) => Some(salt.keep(folder)?),
         _ => None,
     };
-    Ok((extrinsic, kept))
+    let following = following(prepared, blake2_256(&extrinsic));
+    Ok(Signed {
+        extrinsic,
+        salt_file,
+        following,
+    })
+}
+
+/// Hands in what is signed.
+///
+/// # Errors
+///
+/// [`SubmitError::Unconfirmed`] with all that is needed to look for it: it may have arrived
+/// whatever the node said.
+pub async fn hand_in(node: &Node, signed: &Signed) -> Result<(), SubmitError> {
+    match node.submit(&signed.extrinsic).await {
+        Ok(_) => Ok(()),
+        Err(cause) => Err(SubmitError::Unconfirmed {
+            following: Box::new(signed.following.clone()),
+            salt_file: signed.salt_file.clone(),
+            cause,
+        }),
+    }
 }
 
 /// Signs and hands in.
@@ -167,14 +231,10 @@ pub async fn send(
     prepared: &Prepared,
     signer: &Signer,
     folder: &Path,
-) -> Result<Sent, SubmitError> {
-    let (extrinsic, salt_file) = sign(prepared, signer, folder)?;
-    let hash = node.submit(&extrinsic).await?;
-    Ok(Sent {
-        extrinsic,
-        salt_file,
-        following: following(prepared, hash),
-    })
+) -> Result<Signed, SubmitError> {
+    let signed = sign(prepared, signer, folder)?;
+    hand_in(node, &signed).await?;
+    Ok(signed)
 }
 
 /// What is to be followed of an extrinsic of this hash.

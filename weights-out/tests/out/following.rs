@@ -135,7 +135,7 @@ async fn every_recorded_row_is_foretold() {
     assert!(seen > 100, "{seen}");
 }
 
-fn committer() -> (AccountId, H256) {
+pub(crate) fn committer() -> (AccountId, H256) {
     let hotkey = "5E5DF52BUfTKqaQLCZXeKv9W7RYMgS9drCBpqgvQUAs9F8ug";
     let hash = "0x4b1ff8056bdc1d1b9e0a39a7e8109ca7b2f84085475e1846eb3d59016e8f6c44";
     (hotkey.parse().unwrap(), hash.parse().unwrap())
@@ -163,6 +163,45 @@ async fn commits_and_reveals_are_proved() {
         hash,
     };
     assert_eq!(grown(123, 5, following(expected, 123)).await, proved(126));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reveal_that_never_landed_is_not_proved() {
+    let recording = recording();
+    let (hotkey, hash) = committer();
+    // The row stands already and no commit has the hash; nothing was revealed from here on.
+    for (after, hash) in [(126, hash), (90, H256([7; 32]))] {
+        let expected = Expected::Revealed {
+            index: 2,
+            uid: 1,
+            row: stored_row(&recording, after, 2, 1),
+            hotkey,
+            hash,
+        };
+        let mut what = following(expected, u64::from(after));
+        what.last = u64::from(after) + 2;
+        let expired = Outcome::Expired { last: what.last };
+        assert_eq!(grown(after + 3, 0, what).await, expired);
+    }
+    // With the recorded reveal itself, its block is found.
+    let (reveal, _) = extrinsics(&recording, 126)
+        .into_iter()
+        .find(|(_, found)| found.signer() == Some(hotkey))
+        .unwrap();
+    let expected = Expected::Revealed {
+        index: 2,
+        uid: 1,
+        row: stored_row(&recording, 126, 2, 1),
+        hotkey,
+        hash,
+    };
+    let mut what = following(expected, 124);
+    what.extrinsic = reveal;
+    let included = Outcome::Proved {
+        block: 126,
+        included: Some(126),
+    };
+    assert_eq!(grown(128, 0, what).await, included);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,12 +5,14 @@
 //! | `payload` | recorded signatures, which a real runtime took, are over the bytes that are made here |
 //! | `sending` | what arrives at the node is the plan, signed; what the chain refuses does not |
 //! | `secrets` | salts survive whatever happens between keeping and sending |
+//! | `timing` | a reveal is made in its one epoch only, and its row shown at no other time |
 //! | `following` | the state proves it, the chain refuses it, time runs out |
 
 mod following;
 mod payload;
 mod secrets;
 mod sending;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -14,7 +14,7 @@ use weights_out::key::Signer;
 use weights_out::node::Node;
 use weights_out::order::Order;
 use weights_out::salt::SaltFile;
-use weights_out::submit::{Prepared, prepare, send};
+use weights_out::submit::{Prepared, hand_in, prepare, sign};
 
 use crate::args::{RevealArgs, SendArgs, SubmitArgs};
 
@@ -104,13 +104,16 @@ async fn go(
         super::super::print("nothing was sent: this was a dry run; give --yes to send it\n");
         return Ok(());
     }
-    let sent = send(&node, &prepared, signer, folder).await?;
-    let extrinsic = sent.following.extrinsic;
-    super::super::print(&format!("sent as extrinsic {extrinsic}\n"));
-    if let Some(file) = &sent.salt_file {
+    let signed = sign(&prepared, signer, folder)?;
+    // Told before it leaves: whatever happens from here on, it can be looked for and revealed.
+    let extrinsic = signed.following.extrinsic;
+    super::super::print(&format!("signed as extrinsic {extrinsic}\n"));
+    if let Some(file) = &signed.salt_file {
         super::super::print(&format!("the reveal needs {}\n", file.display()));
     }
-    let outcome = follow(&node, &prepared.metadata, &sent.following).await?;
+    hand_in(&node, &signed).await?;
+    super::super::print("handed in\n");
+    let outcome = follow(&node, &prepared.metadata, &signed.following).await?;
     match outcome {
         Outcome::Proved { block, .. } => {
             super::super::print(&format!("proved by the state of block {block}\n"));
