@@ -35,5 +35,6 @@ pub mod row;
 pub mod scan;
 pub mod synthetics;
 pub mod tables;
+pub mod trust;
 
 pub use error::AuditError;

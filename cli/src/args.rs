@@ -528,6 +528,9 @@ pub(crate) struct AuditSn64Args {
     /// Number of the subnet in the store.
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) netuid: u16,
+    /// Hotkey whose reports count as a validator's; may be repeated [default: with a store those that have a validator permit at the block of their entry, without one all].
+    #[arg(long, value_name = "HOTKEY")]
+    pub(crate) validator: Vec<String>,
     /// Block whose incentives are compared [default: the newest block of a report that is stored].
     #[arg(long, value_name = "BLOCK", requires = "data_dir")]
     pub(crate) block: Option<u32>,

@@ -3,13 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chain_metadata::{AccountId, NetUid};
+use chain_metadata::{AccountId, MechId, NetUid};
 use challenges::sn64::commitment::{Verdict, check};
 use challenges::sn64::ids::{entry_id, show};
+use challenges::sn64::index::{Entry, Whose};
+use challenges::sn64::trust::Trust;
 use indexer::items::item;
 use indexer::source::recording::RecordingSource;
 use indexer::store::tables::{pack, state_prefix};
 use indexer::store::{Batch, Store};
+use indexer::view;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -58,6 +61,53 @@ async fn commitments_are_read_at_the_block_of_the_entry() {
         panic!("{verdict:?}");
     };
     assert_eq!(why, "the runtime of block 1 has no commitments");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn validators_are_those_with_a_permit_at_the_block() {
+    let store = indexed("mini-300").await;
+    let refusal = |hotkey: AccountId, netuid, block, whose| {
+        let trust = Trust {
+            named: &[],
+            store: Some(&store),
+            netuid: NetUid(netuid),
+        };
+        let entry = Entry {
+            id: 0,
+            hotkey,
+            block,
+            path: String::new(),
+            whose,
+            created_at: None,
+            start: 0,
+            end: 0,
+        };
+        trust.refusal(&entry).unwrap()
+    };
+    // Of every neuron of every subnet, the same as in its metagraph.
+    let at = view::at(&store, BLOCK).unwrap().unwrap();
+    let (mut with, mut without) = (0, 0);
+    for netuid in view::subnets(&store, &at).unwrap() {
+        let neurons = view::metagraph(&store, &at, netuid, MechId(0)).unwrap();
+        for neuron in neurons.unwrap_or_default() {
+            let why = refusal(neuron.hotkey, netuid.0, BLOCK, Whose::Validator);
+            if neuron.validator_permit == Some(true) {
+                assert_eq!(why, None);
+                with += 1;
+            } else {
+                let why = why.unwrap();
+                assert!(why.contains("has no validator permit"), "{why}");
+                assert_eq!(refusal(neuron.hotkey, netuid.0, BLOCK, Whose::Miner), None);
+                without += 1;
+            }
+        }
+    }
+    assert!(with > 0 && without > 0, "{with} {without}");
+    let stranger = AccountId([7; 32]);
+    assert!(refusal(stranger, 3, BLOCK, Whose::Validator).is_some());
+    assert!(refusal(account(HASHED), 999, BLOCK, Whose::Validator).is_some());
+    let why = refusal(account(HASHED), 3, 5000, Whose::Validator).unwrap();
+    assert!(why.contains("block 5000 is not in the store"), "{why}");
 }
 
 /// A folder with one report of a validator; the sha256 of the report.
@@ -132,7 +182,13 @@ async fn the_program_audits_a_folder_against_a_store() {
     drop(store);
 
     let base = ["audit", "sn64", "--dir", text(&dir)];
-    let with_store = [&base[..], &["--data-dir", text(&data), "--netuid", "3"]].concat();
+    let bare = [&base[..], &["--data-dir", text(&data), "--netuid", "3"]].concat();
+    let with_store = [&bare[..], &["--validator", HASHED]].concat();
+    // When another one is named, nothing counts.
+    let output = outcome(&[&bare[..], &["--validator", RAW]].concat());
+    assert!(!output.status.success());
+    let error = said(&output.stderr);
+    assert!(error.contains("is not among the validators"), "{error}");
     let json = [&with_store[..], &["--json"]].concat();
 
     // The chain has another hash than that of the report: told, and an exit that is not 0.
@@ -179,6 +235,26 @@ async fn the_program_audits_a_folder_against_a_store() {
             assert_eq!(row["weight"], 65535);
         }
     }
+
+    // At a block before, the hotkey had committed no sha256.
+    let early = root.path().join("early");
+    std::fs::create_dir(&early).unwrap();
+    folder(&early, 284);
+    let rest = ["--data-dir", text(&data), "--netuid", "3", "--json"];
+    let args = [
+        "audit",
+        "sn64",
+        "--dir",
+        text(&early),
+        "--validator",
+        HASHED,
+    ];
+    let output = outcome(&[&args[..], &rest].concat());
+    assert!(!output.status.success());
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["reports"][0]["commitment"]["verdict"], "missing");
+    let told = found["violations"][0].as_str().unwrap();
+    assert!(told.contains("committed no sha256 at block 284"), "{told}");
 
     // For people, by other rules, with own requests.
     let own = root.path().join("own.jsonl");
@@ -227,6 +303,8 @@ fn what_is_wrong_is_said_in_a_sentence() {
     folder(&dir, BLOCK);
     let found = error(&["--profile", "sn27-r1"]);
     assert!(found.contains("sn27-r1 is no profile of audits"), "{found}");
+    let found = error(&["--validator", "me"]);
+    assert!(found.contains("--validator me is no hotkey"), "{found}");
     let found = error(&["--now", "noon"]);
     assert!(found.contains("--now noon is no time"), "{found}");
     let found = error(&["--fetch", "file:///etc"]);

@@ -2,7 +2,8 @@
 //!
 //! Nothing is passed over in silence: what is missing, unusual or against the rules is in
 //! the answer. An audit fails only when its own files cannot be read; a miner's report that
-//! cannot be read is told and left out.
+//! cannot be read is told and left out, like a report under `audit/validator/` of someone
+//! who is no validator.
 
 mod chain;
 mod gather;
@@ -27,9 +28,10 @@ use super::index::{self, Whose};
 use super::invocations::{Invocations, Medians, medians};
 use super::scan::{Export, Names, scan};
 use super::synthetics::{self, Synthetic};
+use super::trust::Trust;
 use super::{AuditError, folder, ids};
 use crate::date;
-use chain_metadata::{BlockNumber, NetUid};
+use chain_metadata::{AccountId, BlockNumber, NetUid};
 use indexer::store::Store;
 
 /// What to audit, and by which rules.
@@ -46,6 +48,10 @@ pub struct Request<'a> {
     pub now: Option<i64>,
     /// Our own index.
     pub store: Option<&'a Store>,
+    /// Hotkeys whose reports count as a validator's; when there are none, those with a
+    /// validator permit at the block of their entry, by the store; without a store
+    /// everyone's count, and a note says so.
+    pub validators: &'a [AccountId],
     /// The block whose incentives are compared; without it the newest block of an entry
     /// that is stored, or the last stored one.
     pub block: Option<BlockNumber>,
@@ -250,12 +256,26 @@ pub fn audit(request: &Request<'_>) -> Result<Audit, AuditError> {
             why: "there is no such file; it is the list of entries of the audit".into(),
         });
     };
-    let entries = index::parse(folder::INDEX, &bytes)?;
+    let index = index::parse(folder::INDEX, &bytes)?;
+    let trust = Trust {
+        named: request.validators,
+        store: request.store,
+        netuid: request.netuid,
+    };
+    let parted = trust.part(index.entries)?;
+    let entries = parted.counted;
     let Some(now) = request.now.or_else(|| index::newest(&entries)) else {
         return Err(AuditError::field(
             folder::INDEX,
             "the file",
-            "has no entries",
+            match index.refused.first().map(String::as_str) {
+                None if parted.left_out.is_empty() => "has no entries".to_owned(),
+                None => format!(
+                    "has no entries that count, such as that of a validator: {}",
+                    parted.left_out.first().map_or("", |(_, why)| why.as_str())
+                ),
+                Some(refused) => format!("has no entries that count: {refused}"),
+            },
         ));
     };
     let window: Vec<_> = entries
@@ -263,6 +283,17 @@ pub fn audit(request: &Request<'_>) -> Result<Audit, AuditError> {
         .filter(|e| index::in_window(e, now))
         .collect();
     let mut gathered = gather::gather(request, &window)?;
+    gathered.notes.extend(index.refused);
+    if !trust.checks() {
+        gathered.notes.push(
+            "validators were not checked: every report under audit/validator/ counts; give --data-dir or name them with --validator".into(),
+        );
+    }
+    for (entry, why) in parted.left_out {
+        if index::in_window(&entry, now) {
+            gathered.left_out(&entry, why);
+        }
+    }
     let confirmed = gather::confirmed(dir, &mut gathered)?;
     let gpus = gather::feeds(dir, &mut gathered)?;
 

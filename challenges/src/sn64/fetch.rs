@@ -14,6 +14,7 @@ use super::folder::{self, GPUS, HISTORY, INDEX, METAGRAPH};
 use super::index::{self, Entry, Whose};
 use super::path::under;
 use super::report;
+use super::trust::Trust;
 
 /// The largest export that is taken.
 pub const MAX_EXPORT: u64 = 8 << 30;
@@ -31,17 +32,25 @@ pub struct Fetched {
     pub kept: u64,
     /// Files that the service does not have.
     pub missing: Vec<String>,
+    /// Entries and miners' files that were left out, and why.
+    pub refused: Vec<String>,
 }
 
 /// Fetches the index, the reports of the window, and the exports that they name, from a
 /// service such as `https://api.chutes.ai`. `now` is in microseconds since 1970; without it
-/// the newest report ends the window.
+/// the newest report ends the window. What cannot be had of a miner is told and left out, like
+/// validators' reports that do not count by `trust`.
 ///
 /// # Errors
 ///
 /// When the service does not answer as it should, something is larger than its limit, or a
 /// path leads out of the folder.
-pub fn fetch(base: &str, dir: &Path, now: Option<i64>) -> Result<Fetched, AuditError> {
+pub fn fetch(
+    base: &str,
+    dir: &Path,
+    now: Option<i64>,
+    trust: &Trust<'_>,
+) -> Result<Fetched, AuditError> {
     let base = base.trim_end_matches('/');
     if !(base.starts_with("https://") || base.starts_with("http://")) {
         return Err(AuditError::Http {
@@ -68,8 +77,17 @@ pub fn fetch(base: &str, dir: &Path, now: Option<i64>) -> Result<Fetched, AuditE
         });
     }
     let bytes = folder::read(dir, INDEX, index::MAX_BYTES)?.unwrap_or_default();
-    let entries = index::parse(INDEX, &bytes)?;
-    let now = now.or_else(|| index::newest(&entries)).unwrap_or(0);
+    let index = index::parse(INDEX, &bytes)?;
+    run.fetched.refused = index.refused;
+    let parted = trust.part(index.entries)?;
+    let entries = parted.counted;
+    let now = now.or_else(|| index::newest(&entries));
+    for (entry, why) in &parted.left_out {
+        if now.is_none_or(|now| index::in_window(entry, now)) {
+            run.fetched.refused.push(format!("{}: {why}", entry.path));
+        }
+    }
+    let now = now.unwrap_or(0);
     let mut exports = BTreeSet::new();
     for entry in entries.iter().filter(|entry| index::in_window(entry, now)) {
         run.report(entry, &mut exports)?;
@@ -102,7 +120,16 @@ struct Run<'a> {
 impl Run<'_> {
     fn report(&mut self, entry: &Entry, exports: &mut BTreeSet<String>) -> Result<(), AuditError> {
         let url = format!("/audit/download?path={}", entry.path);
-        if !self.get(&url, &entry.path, report::MAX_BYTES, false)? || entry.whose == Whose::Miner {
+        let there = match self.get(&url, &entry.path, report::MAX_BYTES, false) {
+            // What the service says of one miner's file ends nobody else's audit; that our
+            // own folder cannot be written does.
+            Err(error @ AuditError::Http { .. }) if entry.whose == Whose::Miner => {
+                self.fetched.refused.push(error.to_string());
+                return Ok(());
+            }
+            answer => answer?,
+        };
+        if !there || entry.whose == Whose::Miner {
             return Ok(());
         }
         let bytes = folder::read(self.dir, &entry.path, report::MAX_BYTES)?.unwrap_or_default();
@@ -174,8 +201,19 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
 
+    use chain_metadata::NetUid;
+
     use super::super::ids::{entry_id, show};
     use super::*;
+
+    const ANYONE: Trust<'static> = Trust {
+        named: &[],
+        store: None,
+        netuid: NetUid(64),
+    };
+
+    /// What the service answers with status 500.
+    const BROKEN: &str = "broken";
 
     /// A service that answers from a table until it is dropped.
     fn service(answers: HashMap<String, String>) -> String {
@@ -193,6 +231,7 @@ mod tests {
                 }
                 let path = line.split(' ').nth(1).unwrap();
                 let (status, body) = match answers.get(path) {
+                    Some(body) if body == BROKEN => ("500 Internal Server Error", ""),
                     Some(body) => ("200 OK", body.as_str()),
                     None => ("404 Not Found", ""),
                 };
@@ -234,7 +273,7 @@ mod tests {
         ]);
         let base = service(answers);
         let dir = tempfile::tempdir().unwrap();
-        let fetched = fetch(&base, dir.path(), None).unwrap();
+        let fetched = fetch(&base, dir.path(), None, &ANYONE).unwrap();
         assert_eq!(
             (fetched.files, fetched.kept, fetched.missing.len()),
             (3, 0, 5)
@@ -243,19 +282,55 @@ mod tests {
             std::fs::read(dir.path().join("invocations/2025/10/15/12.csv")).unwrap(),
             b"a,b\n"
         );
-        let again = fetch(&base, dir.path(), None).unwrap();
+        let again = fetch(&base, dir.path(), None, &ANYONE).unwrap();
         assert_eq!((again.files, again.kept), (1, 2));
+    }
+
+    #[test]
+    fn what_is_left_out_ends_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in [
+            "audit/validator/../../../x.json",
+            "/etc/passwd",
+            "audit/miner/x/7.json",
+        ] {
+            let base = service(HashMap::from([("/audit/".to_owned(), index(path))]));
+            let fetched = fetch(&base, dir.path(), None, &ANYONE).unwrap();
+            assert_eq!(fetched.refused.len(), 1);
+            assert!(fetched.refused[0].contains("is left out"), "{path}");
+        }
+        // A miner's report that the service cannot give.
+        let path = format!("audit/miner/{HOTKEY}/7.json");
+        let url = format!("/audit/download?path={path}");
+        let answers = HashMap::from([
+            ("/audit/".to_owned(), index(&path)),
+            (url.clone(), BROKEN.to_owned()),
+            ("/miner/metagraph".to_owned(), "[]".to_owned()),
+        ]);
+        let fetched = fetch(&service(answers), dir.path(), None, &ANYONE).unwrap();
+        assert_eq!((fetched.files, fetched.refused.len()), (2, 1));
+        assert!(fetched.refused[0].contains("answered with status 500"));
+        // A validator's that is none.
+        let path = format!("audit/validator/{HOTKEY}/7.json");
+        let url = format!("/audit/download?path={path}");
+        let answers = HashMap::from([
+            ("/audit/".to_owned(), index(&path)),
+            (url, "[[[".to_owned()),
+        ]);
+        let base = service(answers);
+        assert!(fetch(&base, dir.path(), None, &ANYONE).is_err());
+        let named = Trust {
+            named: &[chain_metadata::AccountId([7; 32])],
+            ..ANYONE
+        };
+        let fetched = fetch(&base, dir.path(), None, &named).unwrap();
+        assert!(fetched.refused[0].contains("not among the validators"));
     }
 
     #[test]
     fn what_a_service_may_not_do() {
         let dir = tempfile::tempdir().unwrap();
         for (body, wanted) in [
-            (
-                index("audit/validator/../../../x.json"),
-                "begins with a dot",
-            ),
-            (index("/etc/passwd"), "neither under"),
             ("[[[".to_owned(), "is not JSON"),
             (
                 index("audit/miner/x.json")
@@ -265,14 +340,18 @@ mod tests {
             ),
         ] {
             let base = service(HashMap::from([("/audit/".to_owned(), body)]));
-            let error = fetch(&base, dir.path(), None).unwrap_err().to_string();
+            let error = fetch(&base, dir.path(), None, &ANYONE)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(wanted), "{error}");
         }
-        let error = fetch(&service(HashMap::new()), dir.path(), None)
+        let error = fetch(&service(HashMap::new()), dir.path(), None, &ANYONE)
             .unwrap_err()
             .to_string();
         assert!(error.contains("no index"), "{error}");
-        let error = fetch("ftp://x", dir.path(), None).unwrap_err().to_string();
+        let error = fetch("ftp://x", dir.path(), None, &ANYONE)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("https://"), "{error}");
         let mut endless = std::io::repeat(b'x');
         assert!(

@@ -42,30 +42,49 @@ pub struct Entry {
     pub end: i64,
 }
 
+/// An index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Index {
+    /// Its entries, by block and path.
+    pub entries: Vec<Entry>,
+    /// Entries whose path is not that of a report of their hotkey and block: where they
+    /// are and what is wrong. They are left out.
+    pub refused: Vec<String>,
+}
+
 /// Reads an index: a list of entries. Unknown members are tolerated.
 ///
 /// # Errors
 ///
-/// When it is no such list, an id is not that of its hotkey and block, a path is of no
-/// report, or an entry comes twice.
-pub fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Entry>, AuditError> {
+/// When it is no such list, an id is not that of its hotkey and block, or an entry comes
+/// twice.
+pub fn parse(file: &str, bytes: &[u8]) -> Result<Index, AuditError> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|e| AuditError::field(file, "the file", format!("is not JSON: {e}")))?;
     let root = Place::root(file, &value);
-    let mut entries = Vec::new();
+    let mut index = Index::default();
     let mut seen = std::collections::HashSet::new();
     for place in root.items()? {
-        let entry = one(&place)?;
+        let entry = match one(&place)? {
+            Ok(entry) => entry,
+            Err(refused) => {
+                index.refused.push(refused.to_string());
+                continue;
+            }
+        };
         if !seen.insert(entry.id) {
             return Err(place.refuse(format!("the entry {} comes twice", show(entry.id))));
         }
-        entries.push(entry);
+        index.entries.push(entry);
     }
-    entries.sort_by(|a, b| (a.block, &a.path).cmp(&(b.block, &b.path)));
-    Ok(entries)
+    index
+        .entries
+        .sort_by(|a, b| (a.block, &a.path).cmp(&(b.block, &b.path)));
+    Ok(index)
 }
 
-fn one(place: &Place<'_>) -> Result<Entry, AuditError> {
+/// An entry, or why its path is wrong.
+fn one(place: &Place<'_>) -> Result<Result<Entry, AuditError>, AuditError> {
     let id = place.member("entry_id")?;
     let hotkey = place.member("hotkey")?;
     let text = hotkey.text()?;
@@ -77,12 +96,6 @@ fn one(place: &Place<'_>) -> Result<Entry, AuditError> {
     let number =
         u32::try_from(number).map_err(|_| block.refuse(format!("{number} is no block number")))?;
     let path = place.member("path")?;
-    let whose = match path.text()? {
-        path if path.starts_with("audit/validator/") => Whose::Validator,
-        path if path.starts_with("audit/miner/") => Whose::Miner,
-        _ => return Err(path.refuse("is neither under audit/validator/ nor under audit/miner/")),
-    };
-    super::path::under(std::path::Path::new(""), path.text()?)?;
     let given = uuid(id.text()?.as_bytes()).ok_or_else(|| id.refuse("is no UUID"))?;
     let wanted = entry_id(text, number);
     if given != wanted {
@@ -91,7 +104,17 @@ fn one(place: &Place<'_>) -> Result<Entry, AuditError> {
             show(wanted)
         )));
     }
-    Ok(Entry {
+    let whose = match path.text()? {
+        given if given == format!("audit/validator/{text}/{number}.json") => Whose::Validator,
+        given if given == format!("audit/miner/{text}/{number}.json") => Whose::Miner,
+        given => {
+            let given = super::error::quoted(given.as_bytes());
+            return Ok(Err(path.refuse(format!(
+                "{given} is left out; it must be audit/validator/{text}/{number}.json or audit/miner/{text}/{number}.json, of the hotkey and block of the entry"
+            ))));
+        }
+    };
+    Ok(Ok(Entry {
         id: given,
         hotkey: account,
         block: number,
@@ -100,7 +123,7 @@ fn one(place: &Place<'_>) -> Result<Entry, AuditError> {
         created_at: place.optional("created_at").map(|p| p.time()).transpose()?,
         start: place.member("start_time")?.time()?,
         end: place.member("end_time")?.time()?,
-    })
+    }))
 }
 
 /// The end of the newest validator's report, or of the newest report when there is none by

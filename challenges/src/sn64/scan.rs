@@ -42,8 +42,59 @@ pub const KEPT: i64 = 25 * HOUR;
 pub const MAX_WAITING: usize = 4_000_000;
 /// Most suspect ids.
 pub const MAX_SUSPECTS: usize = 1_000_000;
+/// Most rows of a file: the id of each is kept while the file is read.
+pub const MAX_ROWS: u64 = 5_000_000;
 /// Files read before they are put together.
 const AT_ONCE: usize = 4;
+
+/// What a scan holds at most.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    rows: u64,
+    waiting: usize,
+    suspects: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            rows: MAX_ROWS,
+            waiting: MAX_WAITING,
+            suspects: MAX_SUSPECTS,
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses what is above a limit, `file` being the last that was read.
+    fn check(
+        &self,
+        file: &str,
+        rows: u64,
+        waiting: usize,
+        suspects: usize,
+    ) -> Result<(), AuditError> {
+        let Limits {
+            rows: most,
+            waiting: most_waiting,
+            suspects: most_suspects,
+        } = self;
+        let what = if rows > *most {
+            format!("has more than {most} rows, which no export of an hour has; check the file")
+        } else if waiting > *most_waiting {
+            format!(
+                "more than {most_waiting} invocations of a day ({waiting}) have not ended in their hour; the exports are not what they should be"
+            )
+        } else if suspects > *most_suspects {
+            format!(
+                "more than {most_suspects} ids ({suspects}) come twice or do not belong to the hour that their file is named for; check the names of the exports"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(AuditError::Limit(format!("{file}: {what}")))
+    }
+}
 
 /// An export of invocations.
 pub trait Export: Sync {
@@ -123,7 +174,7 @@ struct OneFile<M: Measure> {
     rows: u64,
     waiting: Vec<(Key, Option<M::Value>)>,
     ends: Vec<(Key, Option<M::Value>)>,
-    suspects: Vec<u128>,
+    suspects: HashSet<u128>,
     aside: Vec<Aside<M::Value>>,
     hash: [u8; 32],
     unknown: Vec<String>,
@@ -142,13 +193,24 @@ pub fn scan<M: Measure, E: Export>(
     names: &Names,
     wanted: &HashSet<u128>,
 ) -> Result<Scanned<M::Part>, AuditError> {
+    within(files, measure, names, wanted, Limits::default())
+}
+
+/// The same with other limits.
+fn within<M: Measure, E: Export>(
+    files: &[E],
+    measure: &M,
+    names: &Names,
+    wanted: &HashSet<u128>,
+    limits: Limits,
+) -> Result<Scanned<M::Part>, AuditError> {
     let none = HashSet::new();
-    let (scanned, suspects) = pass(files, measure, names, wanted, &none)?;
+    let (scanned, suspects) = pass(files, measure, names, wanted, &none, limits)?;
     if suspects.is_empty() {
         return Ok(scanned);
     }
     drop(scanned);
-    let (mut scanned, more) = pass(files, measure, names, wanted, &suspects)?;
+    let (mut scanned, more) = pass(files, measure, names, wanted, &suspects, limits)?;
     if !more.is_empty() {
         return Err(AuditError::Limit(
             "the exports changed while they were read; try again when nothing writes to them"
@@ -166,10 +228,12 @@ fn pass<M: Measure, E: Export>(
     names: &Names,
     wanted: &HashSet<u128>,
     aside: &HashSet<u128>,
+    limits: Limits,
 ) -> Result<(Scanned<M::Part>, HashSet<u128>), AuditError> {
     let ends: HashSet<i64> = files.iter().map(Export::end).collect();
     let mut line = Line::<M> {
         measure,
+        limits,
         part: M::Part::default(),
         found: Found::default(),
         open: HashMap::new(),
@@ -181,7 +245,7 @@ fn pass<M: Measure, E: Export>(
     for some in files.chunks(AT_ONCE) {
         let read: Vec<_> = some
             .par_iter()
-            .map(|file| one(file, measure, names, wanted, aside))
+            .map(|file| one(file, measure, names, wanted, aside, limits))
             .collect();
         for (file, read) in some.iter().zip(read) {
             line.add(file, read?)?;
@@ -199,6 +263,7 @@ enum Open<V> {
 /// What the files so far came to.
 struct Line<'a, M: Measure> {
     measure: &'a M,
+    limits: Limits,
     part: M::Part,
     found: Found,
     open: HashMap<Key, Open<M::Value>>,
@@ -269,17 +334,8 @@ impl<M: Measure> Line<'_, M> {
                 }
             }
         }
-        if self.open.len() > MAX_WAITING {
-            return Err(AuditError::Limit(format!(
-                "{name}: more than {MAX_WAITING} invocations of a day have not ended in their hour; the exports are not what they should be"
-            )));
-        }
-        if self.suspects.len() > MAX_SUSPECTS {
-            return Err(AuditError::Limit(format!(
-                "{name}: more than {MAX_SUSPECTS} rows do not belong to the hour that their file is named for; check the names of the exports"
-            )));
-        }
-        Ok(())
+        self.limits
+            .check(name, 0, self.open.len(), self.suspects.len())
     }
 
     /// What waited in vain counts as it is.
@@ -322,6 +378,7 @@ fn one<M: Measure, E: Export>(
     names: &Names,
     wanted: &HashSet<u128>,
     aside: &HashSet<u128>,
+    limits: Limits,
 ) -> Result<OneFile<M>, AuditError> {
     let source = file.open().map_err(|error| AuditError::Io {
         path: file.name().to_owned(),
@@ -338,7 +395,7 @@ fn one<M: Measure, E: Export>(
         rows: 0,
         waiting: Vec::new(),
         ends: Vec::new(),
-        suspects: Vec::new(),
+        suspects: HashSet::new(),
         aside: Vec::new(),
         hash: [0; 32],
         unknown: Vec::new(),
@@ -371,6 +428,9 @@ fn one<M: Measure, E: Export>(
             Err(what) => return Err(refuse(records.line(), what)),
         };
         found.rows += 1;
+        // Of the rows before: a file ends the scan before it fills the memory.
+        let open = found.waiting.len() + found.ends.len();
+        limits.check(file.name(), found.rows, open, found.suspects.len())?;
         if !wanted.is_empty() && wanted.contains(&row.id) {
             found.wanted.push((row.id, row.hotkey.to_owned()));
         }
@@ -380,7 +440,7 @@ fn one<M: Measure, E: Export>(
             continue;
         }
         if !seen.insert(row.id) {
-            found.suspects.push(row.id);
+            found.suspects.insert(row.id);
         }
         let key = (row.id, row.started);
         let began_here = (start..end).contains(&row.started);
@@ -397,7 +457,9 @@ fn one<M: Measure, E: Export>(
             {
                 found.ends.push((key, value));
             }
-            _ => found.suspects.push(row.id),
+            _ => {
+                found.suspects.insert(row.id);
+            }
         }
     }
     found.unknown = header.unknown;

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use anyhow::{Context, Result, bail};
-use chain_metadata::NetUid;
+use chain_metadata::{AccountId, NetUid};
 use challenges::date;
 use challenges::sn64::audit::{Audit, Request, audit as run};
 use challenges::sn64::synthetics::Verdict;
+use challenges::sn64::trust::Trust;
 use challenges::sn64::{AuditError, fetch, synthetics};
 use indexer::store::Store;
 use scoring::local::sn64::Rules;
@@ -43,15 +44,32 @@ fn sn64(args: &AuditSn64Args) -> Result<()> {
             Some(synthetics::parse(&name, &text)?)
         }
     };
+    let validators: Vec<AccountId> = args
+        .validator
+        .iter()
+        .map(|text| {
+            text.parse()
+                .with_context(|| format!("--validator {text} is no hotkey"))
+        })
+        .collect::<Result<_>>()?;
     if let Some(url) = &args.fetch {
-        let fetched = fetch::fetch(url, &args.dir, now)?;
+        let trust = Trust {
+            named: &validators,
+            store: store.as_ref(),
+            netuid: NetUid(args.netuid),
+        };
+        let fetched = fetch::fetch(url, &args.dir, now, &trust)?;
         eprintln!(
-            "fetched {} files, {} bytes; {} were there, {} are not served",
+            "fetched {} files, {} bytes; {} were there, {} are not served, {} are left out",
             fetched.files,
             fetched.bytes,
             fetched.kept,
-            fetched.missing.len()
+            fetched.missing.len(),
+            fetched.refused.len()
         );
+        for refused in &fetched.refused {
+            eprintln!("left out: {refused}");
+        }
     }
     let found = run(&Request {
         dir: &args.dir,
@@ -59,6 +77,7 @@ fn sn64(args: &AuditSn64Args) -> Result<()> {
         netuid: NetUid(args.netuid),
         now,
         store: store.as_ref(),
+        validators: &validators,
         block: args.block,
         synthetics: own.as_deref(),
     })?;
@@ -69,7 +88,9 @@ fn sn64(args: &AuditSn64Args) -> Result<()> {
     });
     match found.violations.len() {
         0 => Ok(()),
-        n => bail!("{n} files are not what was committed; the audit names them under violations"),
+        n => bail!(
+            "{n} files are not what was committed, or nothing was; the audit names them under violations"
+        ),
     }
 }
 
@@ -122,6 +143,10 @@ fn text(found: &Audit) -> Result<String> {
             .commitment
             .as_ref()
             .map_or("absent", |verdict| verdict.word());
+        let word = match &row.refused {
+            Some(_) if row.commitment.is_none() => "not read",
+            _ => word,
+        };
         write!(out, "{word:<13} block {:>8} {}", row.block, row.path)?;
         if let Some(challenges::sn64::commitment::Verdict::Unverifiable { why }) = &row.commitment {
             write!(out, ": {why}")?;

@@ -38,22 +38,23 @@ pub(super) struct Gathered {
 /// Reads and checks all reports of the window.
 pub(super) fn gather(request: &Request<'_>, window: &[&Entry]) -> Result<Gathered, AuditError> {
     let mut all = Gathered::default();
+    let mut unverifiable = 0_u64;
     for entry in window {
-        let bytes = folder::read(request.dir, &entry.path, report::MAX_BYTES)?;
-        let mut row = ReportRow {
-            entry_id: ids::show(entry.id),
-            hotkey: entry.hotkey.to_string(),
-            whose: entry.whose,
-            block: entry.block,
-            path: entry.path.clone(),
-            sha256: None,
-            commitment: None,
-            refused: None,
-        };
-        let Some(bytes) = bytes else {
-            all.missing.insert(entry.path.clone());
-            all.reports.push(row);
-            continue;
+        let mut row = blank(entry);
+        let bytes = match folder::read(request.dir, &entry.path, report::MAX_BYTES) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                all.missing.insert(entry.path.clone());
+                all.reports.push(row);
+                continue;
+            }
+            // One miner's file ends nobody else's audit.
+            Err(error) if entry.whose == Whose::Miner => {
+                row.refused = Some(error.to_string());
+                all.reports.push(row);
+                continue;
+            }
+            Err(error) => return Err(error),
         };
         let hash: [u8; 32] = Sha256::digest(&bytes).into();
         all.hashes.push(hash);
@@ -65,18 +66,26 @@ pub(super) fn gather(request: &Request<'_>, window: &[&Entry]) -> Result<Gathere
             entry.block,
             &hash,
         )?;
-        if let Verdict::Mismatch { chain } = &verdict {
-            let what = format!(
+        let what = match &verdict {
+            Verdict::Mismatch { chain } => Some(format!(
                 "{}: sha256 is {}, the chain has {chain} at block {}",
                 entry.path,
                 hex::encode(hash),
                 entry.block
-            );
-            // What a miner says of itself decides nothing, so it only warns.
-            match entry.whose {
-                Whose::Validator => all.violations.push(what),
-                Whose::Miner => all.notes.push(what),
-            }
+            )),
+            Verdict::Missing => Some(format!(
+                "{}: the hotkey has committed no sha256 at block {}",
+                entry.path, entry.block
+            )),
+            Verdict::Verified | Verdict::Unverifiable { .. } => None,
+        };
+        // What a miner says of itself decides nothing, so it only warns.
+        match entry.whose {
+            Whose::Validator => all.violations.extend(what),
+            Whose::Miner => all.notes.extend(what),
+        }
+        if entry.whose == Whose::Validator && matches!(verdict, Verdict::Unverifiable { .. }) {
+            unverifiable += 1;
         }
         row.commitment = Some(verdict);
         match entry.whose {
@@ -85,10 +94,38 @@ pub(super) fn gather(request: &Request<'_>, window: &[&Entry]) -> Result<Gathere
         }
         all.reports.push(row);
     }
+    if unverifiable > 0 {
+        all.notes.push(format!(
+            "{unverifiable} reports of validators are not compared with the chain; why is told with each"
+        ));
+    }
     Ok(all)
 }
 
+/// A report of which nothing but its entry is known.
+fn blank(entry: &Entry) -> ReportRow {
+    ReportRow {
+        entry_id: ids::show(entry.id),
+        hotkey: entry.hotkey.to_string(),
+        whose: entry.whose,
+        block: entry.block,
+        path: entry.path.clone(),
+        sha256: None,
+        commitment: None,
+        refused: None,
+    }
+}
+
 impl Gathered {
+    /// Tells of a report that is not read.
+    pub(super) fn left_out(&mut self, entry: &Entry, why: String) {
+        let refused = Some(why);
+        self.reports.push(ReportRow {
+            refused,
+            ..blank(entry)
+        });
+    }
+
     fn validator(&mut self, entry: &Entry, bytes: &[u8]) -> Result<(), AuditError> {
         let report = report::validator(&entry.path, bytes)?;
         for instance in report.instances {

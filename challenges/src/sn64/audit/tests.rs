@@ -1,4 +1,5 @@
 mod besides;
+mod foreign;
 
 use std::path::PathBuf;
 
@@ -39,15 +40,36 @@ impl Made {
     }
 
     fn try_run(&self, rules: Rules, synthetics: Option<&[Synthetic]>) -> Result<Audit, AuditError> {
+        self.by(&[], rules, synthetics)
+    }
+
+    fn by(
+        &self,
+        validators: &[AccountId],
+        rules: Rules,
+        synthetics: Option<&[Synthetic]>,
+    ) -> Result<Audit, AuditError> {
         audit(&Request {
             dir: self.dir.path(),
             rules,
             netuid: NetUid(64),
             now: None,
             store: None,
+            validators,
             block: None,
             synthetics,
         })
+    }
+
+    /// One more entry of an hour in the index, at a path.
+    fn enter(&self, who: u8, block: u32, path: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path(folder::INDEX)).unwrap();
+        let mut index: Vec<Value> = serde_json::from_str(&text).unwrap();
+        index.push(json!({
+            "entry_id": show(entry_id(&key(who), block)), "hotkey": key(who), "block": block,
+            "path": path, "start_time": from, "end_time": to,
+        }));
+        self.put(folder::INDEX, &json!(index).to_string());
     }
 
     fn path(&self, path: &str) -> PathBuf {

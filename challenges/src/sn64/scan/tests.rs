@@ -370,3 +370,50 @@ fn medians_of_chutes() {
         .part;
     assert!(part.is_empty());
 }
+
+#[test]
+fn limits_end_a_file_while_it_is_read() {
+    let small = Limits {
+        rows: 100,
+        waiting: 20,
+        suspects: 10,
+    };
+    let event = |id, started| Event {
+        id,
+        miner: 1,
+        started,
+        took: None,
+        bounty: 0,
+    };
+    // 200 rows of a kind, the last of which is broken: it must not be reached.
+    let refused = |rows: &dyn Fn(u32) -> Event, took: Option<i64>| {
+        let lines = (0..199).map(|n| Event { took, ..rows(n) }.line(BASE + HOUR));
+        let text = [HEADER.to_owned()]
+            .into_iter()
+            .chain(lines)
+            .chain(["broken".to_owned()])
+            .collect();
+        let files = [Text("1.csv".into(), BASE + HOUR, text)];
+        let none = HashSet::new();
+        let found = within(&files, &rules(BASE), &Names::default(), &none, small);
+        found.unwrap_err().to_string()
+    };
+    let done = refused(&|n| event(n, BASE), Some(1));
+    assert!(done.starts_with("1.csv: has more than 100 rows"), "{done}");
+    let waiting = refused(&|n| event(n, BASE), None);
+    assert!(
+        waiting.starts_with("1.csv: more than 20 invocations of a day (21)"),
+        "{waiting}"
+    );
+    // Ends of the hour before.
+    let ends = refused(&|n| event(n, BASE - 1), Some(2));
+    assert!(ends.starts_with("1.csv: more than 20 invo"), "{ends}");
+    let foreign = refused(&|n| event(n, BASE - 90 * HOUR), Some(1));
+    assert!(
+        foreign.starts_with("1.csv: more than 10 ids (11)"),
+        "{foreign}"
+    );
+    // One id many times is one suspect.
+    let same = refused(&|_| event(7, BASE), Some(1));
+    assert!(same.starts_with("1.csv: has more than 100 rows"), "{same}");
+}

@@ -113,7 +113,7 @@ pub enum Note {
     )]
     Strangers(usize),
     /// All scores are zero.
-    #[error("all scores are zero: all weights are the same")]
+    #[error("all scores are zero: all weights are the same, and none is submitted")]
     Uniform,
     /// Nothing to submit.
     #[error("all weights to submit are zero: the original submits nothing")]

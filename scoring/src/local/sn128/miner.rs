@@ -39,7 +39,7 @@ pub struct MinerScore<'a> {
     pub workers: usize,
     /// Its weight: a share of all scores; the same for all when all scores are zero.
     pub weight: f64,
-    /// The weight that is submitted: 0 when the miner is offline.
+    /// The weight that is submitted: 0 when the miner is offline, or all scores are zero.
     pub submitted: f64,
     /// Why the score is zero.
     pub zero: Option<Zero>,
@@ -118,7 +118,8 @@ pub(super) fn weigh(miners: &mut [MinerScore<'_>]) {
         }
     }
     for miner in miners {
-        let offline = miner.zero == Some(Zero::Offline);
-        miner.submitted = if offline { 0.0 } else { miner.weight };
+        // The same weight for all is kept, but nothing is sent of it.
+        let sent = total > 0.0 && miner.zero != Some(Zero::Offline);
+        miner.submitted = if sent { miner.weight } else { 0.0 };
     }
 }

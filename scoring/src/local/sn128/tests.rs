@@ -292,6 +292,25 @@ fn offline_miners_weigh_nothing() {
 }
 
 #[test]
+fn nothing_is_submitted_when_all_scores_are_zero() {
+    with_golden(|mut cycle| {
+        cycle.attempts.clear();
+        cycle
+            .miners
+            .iter_mut()
+            .for_each(|miner| miner.leases.clear());
+        assert!(cycle.miners.iter().all(|miner| miner.online));
+        let scores = score(&DEFAULT, &cycle).unwrap();
+        for miner in &scores.miners {
+            assert_eq!((miner.composite, miner.weight), (0.0, 1.0 / 3.0));
+            assert_eq!((miner.submitted, miner.zero), (0.0, Some(Zero::Nothing)));
+        }
+        assert!(!scores.submit);
+        assert_eq!(scores.notes, [Note::Uniform, Note::NotSubmitted]);
+    });
+}
+
+#[test]
 fn a_hundred_workers_count() {
     let leases = |best: usize, rest: usize| Miner {
         hotkey: "m",

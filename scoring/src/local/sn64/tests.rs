@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::agreement::{self, Counts, Instances, Life, counts};
 use super::compare::{Compared, Outcome, compare};
-use super::coverage::{WANTED, coverage};
+use super::coverage::{REACH, WANTED, coverage};
 use super::units::{HOUR, Instance, Part, Work, p3, quantise};
 use super::weighted::{self, Bend, middle, p1, p2};
 use super::*;
@@ -379,7 +379,9 @@ fn coverage_is_of_the_union() {
     let hours = |n: i64| (n * HOUR, (n + 1) * HOUR);
     let mut reports: Vec<_> = (0..167).map(hours).collect();
     let found = coverage(&reports, 168 * HOUR);
-    assert_eq!((found.covered, found.gaps.len()), (WANTED, 0));
+    // Of 169 hours 167 are covered.
+    let ends = [(-HOUR, 0), (167 * HOUR, 168 * HOUR)];
+    assert_eq!((found.covered, &found.gaps[..]), (WANTED, &ends[..]));
     assert_eq!(WANTED, 601_200 * 1_000_000);
     assert!(found.full() && found.full_by_the_original());
     // An hour twice: covered as before, but the original's sum is another.
@@ -390,9 +392,28 @@ fn coverage_is_of_the_union() {
     reports.remove(9);
     let found = coverage(&reports, 168 * HOUR);
     assert!(!found.full() && found.full_by_the_original());
-    assert_eq!(found.gaps, [(9 * HOUR, 10 * HOUR)]);
+    assert_eq!(found.gaps, [ends[0], (9 * HOUR, 10 * HOUR), ends[1]]);
     let none = coverage(&[(HOUR, 0), (-200 * HOUR, 0)], HOUR);
     assert_eq!((none.covered, none.backwards, none.span), (0, 1, None));
+    assert_eq!(none.gaps, [(-168 * HOUR, HOUR)]);
+}
+
+#[test]
+fn the_time_after_now_is_not_covered() {
+    let years = 10 * 365 * 24 * HOUR;
+    let found = coverage(&[(0, years), (6 * HOUR, years)], 5 * HOUR);
+    // The original's sum is as it says.
+    assert_eq!(
+        (found.covered, found.summed),
+        (5 * HOUR, 2 * years - 6 * HOUR)
+    );
+    assert!(!found.full());
+    assert_eq!((found.span, found.future), (Some((0, 5 * HOUR)), 1));
+    assert_eq!(found.gaps, [(-164 * HOUR, 0)]);
+    // A window that is covered altogether has no gaps.
+    let found = coverage(&[(-164 * HOUR, years)], 5 * HOUR);
+    assert_eq!((found.covered, found.gaps.len()), (REACH, 0));
+    assert!(found.full());
 }
 
 #[test]
@@ -532,8 +553,7 @@ proptest! {
         let reports: Vec<_> = reports.into_iter().map(|(at, long)| (at * HOUR, (at + long) * HOUR)).collect();
         let found = coverage(&reports, 150 * HOUR);
         let gaps: i64 = found.gaps.iter().map(|(a, b)| b - a).sum();
-        let span = found.span.map_or(0, |(a, b)| b - a);
-        prop_assert_eq!(found.covered + gaps, span);
+        prop_assert_eq!(found.covered + gaps, REACH);
         prop_assert!(found.covered <= found.summed);
     }
 }
