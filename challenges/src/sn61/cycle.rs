@@ -7,11 +7,13 @@
 //! call to a service whose answer had not been written yet is made once more.
 
 mod compare;
+mod keep;
 mod step;
 
 pub(super) use compare::{
     Pair, pair as pair_of, record as record_comparison, with as compare_with,
 };
+pub use keep::MAX_LOGS;
 pub(super) use step::{Writer, judge_commit, writer};
 
 use super::config::{Challenge, Config, Metagraph};
@@ -187,6 +189,7 @@ fn score(
                 }
             };
             let logs = run(context, challenge, &one.docker, inputs);
+            let logs = keep::scoring(logs, MAX_LOGS);
             step.ran(&one.docker, &one.candidate.token, &logs)?;
             passed.run += 1;
             state.catch_up(ledger)?;
@@ -250,8 +253,22 @@ fn inputs(
     seeds: Vec<Json>,
 ) -> Result<Vec<Json>, ControllerError> {
     let mut inputs = seeds;
+    let mut bytes = 0_usize;
     while inputs.len() < challenge.tasks {
-        inputs.push(context.controller.task(&challenge.name)?);
+        let task = context.controller.task(&challenge.name)?;
+        let unfit = |why: String| ControllerError::Shape {
+            service: format!("/task of {}", challenge.name),
+            wanted: "a task that can be kept",
+            why,
+        };
+        bytes = bytes.saturating_add(keep::input(&task).map_err(unfit)?);
+        if bytes > keep::MAX_INPUTS {
+            let most = keep::MAX_INPUTS;
+            return Err(unfit(format!(
+                "the tasks of a run have more than {most} bytes"
+            )));
+        }
+        inputs.push(task);
     }
     Ok(inputs)
 }

@@ -132,11 +132,12 @@ pub fn get_scoring_result(
     })
 }
 
-/// Logs as they were written, by the sha256 of their text; none when they are not there.
+/// Logs as they were written, by the sha256 of their text; none when they are not there or cannot
+/// be read, which is told in the program's log: one image must not stop all others.
 ///
 /// # Errors
 ///
-/// When the ledger cannot be read, or holds something else under this hash.
+/// When the store cannot be read.
 pub fn logs(ledger: &Ledger, payload: &str) -> Result<Vec<ScoringLog>, LedgerError> {
     read(ledger, payload, ScoringLog::read)
 }
@@ -146,16 +147,32 @@ fn read<T>(
     payload: &str,
     one: impl Fn(&At<'_>) -> Result<T, Wrong>,
 ) -> Result<Vec<T>, LedgerError> {
+    let bytes = match stored(ledger, payload) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(Vec::new()),
+        Err(LedgerError::Damaged { what, .. }) => {
+            tracing::warn!(payload, what, "logs cannot be read and are left out");
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
+    let read = || -> Result<Vec<T>, AskError> {
+        let json = parse_slice(&bytes)?;
+        let items = At::root(&json, "logs").items(usize::MAX)?;
+        Ok(items.iter().map(one).collect::<Result<_, _>>()?)
+    };
+    Ok(read().unwrap_or_else(|error| {
+        let what = error.to_string();
+        tracing::warn!(payload, what, "logs cannot be read and are left out");
+        Vec::new()
+    }))
+}
+
+fn stored(ledger: &Ledger, payload: &str) -> Result<Option<Vec<u8>>, LedgerError> {
     let damaged = |what: String| LedgerError::Damaged { seq: 0, what };
     let mut hash = [0; 32];
     hex::decode_to_slice(payload, &mut hash).map_err(|e| damaged(e.to_string()))?;
-    let Some(bytes) = ledger.payload(&hash)? else {
-        return Ok(Vec::new());
-    };
-    let json = parse_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
-    let items = At::root(&json, "logs").items(usize::MAX);
-    let logs = items.and_then(|items| items.iter().map(one).collect());
-    logs.map_err(|e| damaged(e.to_string()))
+    ledger.payload(&hash)
 }
 
 /// A scored commit with all that came of it; `None` when it was not scored.
