@@ -16,9 +16,12 @@ pub(super) use compare::{
 pub use keep::MAX_LOGS;
 pub(super) use step::{Writer, judge_commit, writer};
 
+use chain_metadata::AccountId;
+
 use super::config::{Challenge, Config, Metagraph};
 use super::controller::{Controller, ControllerError};
 use super::format::{MAX_TEXT, ScoringLog};
+use super::merge::Version;
 use super::reveal;
 use super::select::{self, Candidate, Revealed, Skipped};
 use super::state::{self, State};
@@ -77,7 +80,7 @@ pub fn pass(
     state.catch_up(ledger)?;
     let mut passed = Passed::default();
     let config = context.config;
-    let mut candidates = select::candidates(&state.history, config, context.miners, context.now_ms);
+    let mut candidates = candidates(state, context);
     // The older first: a ciphertext that several miners have is the first one's.
     candidates.sort_by(select::by_age);
     for candidate in &candidates {
@@ -99,24 +102,42 @@ pub fn pass(
 
 /// Opened commits that a pass scores now, the oldest first, and those that it does not.
 pub fn picks(state: &State, context: Context<'_>) -> (Vec<Revealed>, Vec<(Revealed, Skipped)>) {
-    let Context {
-        config,
-        miners,
-        now_ms,
-        ..
-    } = context;
-    let candidates = select::candidates(&state.history, config, miners, now_ms);
+    let config = context.config;
+    let candidates = candidates(state, context);
     let revealed = candidates.into_iter().filter_map(|candidate| {
         let challenge = state.challenges.get(&candidate.challenge)?;
         let opening = challenge.opened.get(&candidate.token)?;
         let docker = opening.plain.docker.clone();
-        // A ciphertext copied from another miner is that one's commit.
         (opening.miner == candidate.miner).then_some(Revealed { candidate, docker })
     });
     select::unscored(revealed.collect(), config, |challenge, docker| {
         let challenge = state.challenges.get(challenge);
         challenge.is_some_and(|challenge| challenge.done.contains(docker))
     })
+}
+
+/// What may be opened now, by what is known to open and by keys that were not tried yet.
+fn candidates(state: &State, context: Context<'_>) -> Vec<Candidate> {
+    let Context {
+        config,
+        miners,
+        now_ms,
+        ..
+    } = context;
+    let opens = |name: &str, miner: &AccountId, token: &str, version: &Version| {
+        let Some(known) = state.challenges.get(name) else {
+            return false;
+        };
+        if let Some(opening) = known.opened.get(token) {
+            // A ciphertext copied from another miner is that one's commit.
+            return opening.miner == *miner;
+        }
+        version.keys().into_iter().any(|(key, _)| {
+            let tried = (token.to_owned(), super::format::disk_key(&key));
+            !known.failed.contains_key(&tried) && reveal::open(name, token, &key).is_ok()
+        })
+    };
+    select::candidates(&state.history, config, miners, now_ms, opens)
 }
 
 /// Tries the keys told of a ciphertext, each once.

@@ -3,6 +3,7 @@
 mod answer;
 mod apply;
 
+pub(super) use answer::seconds;
 pub use answer::{Answer, AskError, MAX_ASKED, Question, commit, get_scoring_result, logs};
 pub(super) use apply::{import_id, reveal_id, run_id, try_id};
 
