@@ -49,6 +49,9 @@ struct File {
     /// Reports are put together as the original does.
     #[serde(default)]
     compat: bool,
+    /// How many validators must tell of a commit before it is scored.
+    #[serde(default = "support")]
+    support: usize,
     challenges: Vec<Challenge>,
     /// By the names of the challenges.
     services: BTreeMap<String, Addresses>,
@@ -64,6 +67,10 @@ struct Addresses {
 
 fn netuid() -> u16 {
     61
+}
+
+fn support() -> usize {
+    1
 }
 
 fn interval() -> u64 {
@@ -91,8 +98,9 @@ fn settings(path: &Path) -> Result<(Config, Http, Duration)> {
     let mut config = Config::new(&file.profile, file.challenges).context(format!("{name}"))?;
     config.netuid = file.netuid;
     config.merging.compat = file.compat;
+    config.merging.support = file.support;
     if let Some(hour) = file.scoring_hour {
-        config.scoring_hour = hour;
+        config.set_scoring_hour(hour);
     }
     if let Some(least) = file.min_stake {
         config.min_stake = Some(least);
@@ -254,7 +262,7 @@ impl Scorer {
         }
         for (challenge, outcome) in finalize::run(&self.ledger, state, context)? {
             match outcome {
-                Outcome::Already => {}
+                Outcome::Already | Outcome::Nothing => {}
                 Outcome::Closed { commits } => {
                     tracing::info!(challenge, commits, "the day is closed");
                 }

@@ -167,6 +167,8 @@ pub struct State {
     pub history: History,
     /// The active challenges.
     pub challenges: BTreeMap<String, ChallengeState>,
+    /// Of how many ciphertexts of a miner in a challenge each validator told.
+    told: BTreeMap<(String, AccountId, AccountId), usize>,
     next: Seq,
 }
 
@@ -185,6 +187,7 @@ impl State {
             netuid: config.netuid,
             history: History::default(),
             challenges: config.challenges.iter().map(of).collect(),
+            told: BTreeMap::new(),
             next: 0,
         };
         state.catch_up(ledger)?;

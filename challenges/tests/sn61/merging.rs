@@ -250,8 +250,16 @@ fn validators_without_stake_do_not_count() {
         .unwrap()
         .opened
     };
-    assert_eq!(opened(&config), 0);
+    assert_eq!(ledger.len(), 0, "nothing of it is kept");
     assert!(!miners.counts(&miner(0), Some(10_000.0)) && miners.counts(&miner(0), Some(0.0)));
+    let least = config.min_stake.take();
+    let taken = take(&ledger, &config, &told(5));
+    assert_eq!((taken.new, taken.without_stake), (1, 0));
+    // Taken in while it counted, and not believed since it does not.
+    config.min_stake = least;
+    assert_eq!(opened(&config), 0);
+    let taken = take(&ledger, &config, &told(5));
+    assert_eq!((taken.told, taken.new, taken.without_stake), (1, 0, 1));
     config.min_stake = None;
     assert_eq!(opened(&config), 1);
 }
