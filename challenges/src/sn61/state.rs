@@ -4,7 +4,10 @@ mod answer;
 mod apply;
 
 pub(super) use answer::seconds;
-pub use answer::{Answer, AskError, MAX_ASKED, Question, commit, get_scoring_result, logs};
+pub use answer::{
+    Answer, AskError, Asked, MAX_ANSWER, MAX_ASKED, Question, asked, commit, get_scoring_result,
+    logs,
+};
 pub(super) use apply::{import_id, reveal_id, run_id, try_id};
 
 use std::collections::{BTreeMap, BTreeSet};

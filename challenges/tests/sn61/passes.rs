@@ -7,7 +7,7 @@ use challenges::python::{Json, dumps};
 use challenges::record::Record;
 use challenges::sn61::finalize::Outcome;
 use challenges::sn61::select::Skipped;
-use challenges::sn61::state::{AskError, Question, State, get_scoring_result, logs};
+use challenges::sn61::state::{AskError, MAX_ASKED, Question, State, get_scoring_result, logs};
 use indexer::store::engine::Batch;
 use serde_json::json;
 
@@ -316,6 +316,8 @@ fn results_are_answered_as_documented() {
         ask(&state).get("data").unwrap().get("is_done"),
         Some(&Json::Bool(true))
     );
+    let many = get_scoring_result(&state, &ledger, "one", &vec![token.clone(); MAX_ASKED + 1]);
+    assert!(matches!(many, Err(AskError::TooMany(1025))));
     let unknown = get_scoring_result(&state, &ledger, "none", &[]);
     assert!(matches!(unknown, Err(AskError::UnknownChallenge(name)) if name == "none"));
     for wrong in [
