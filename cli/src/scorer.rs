@@ -16,7 +16,7 @@ use challenges::sn61::controller::http::{Http, Services, Settings};
 use challenges::sn61::cycle::{self, Context};
 use challenges::sn61::finalize::{self, Outcome};
 use challenges::sn61::report::{self, Report};
-use challenges::sn61::state::{Answer, AskError, State, get_scoring_result};
+use challenges::sn61::state::{Answer, AskError, State, asked};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use indexer::store::Store;
@@ -211,9 +211,13 @@ impl Scorer {
 
     /// What became of some commits.
     pub(crate) fn answer(&self, challenge: &str, tokens: &[String]) -> Result<Answer, AskError> {
-        let mut state = self.state();
-        state.catch_up(&self.ledger)?;
-        get_scoring_result(&state, &self.ledger, challenge, tokens)
+        let asked = {
+            let mut state = self.state();
+            state.catch_up(&self.ledger)?;
+            asked(&state, challenge, tokens)?
+        };
+        // Logs are long: they are read while others have the state.
+        asked.answer(&self.ledger)
     }
 
     /// Takes in a report.
