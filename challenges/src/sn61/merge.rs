@@ -265,7 +265,7 @@ impl History {
     }
 
     /// A miner's ciphertexts that have enough support with their times, the current one first.
-    pub fn ranked<'a>(versions: &'a Versions, merging: Merging) -> Vec<(&'a str, Option<f64>)> {
+    pub fn ranked(versions: &Versions, merging: Merging) -> Vec<(&str, Option<f64>)> {
         History::ranked_until(versions, merging, f64::INFINITY)
     }
 
