@@ -34,6 +34,9 @@ pub use error::IngestError;
 pub use headers::MAX_KEY;
 pub use seen::KEY_LIFE_MS;
 
+/// A member of details that only records made here have: requests with it are refused.
+pub const RESERVED: &str = "taken_by_scorer";
+
 /// Bounds of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -383,5 +386,36 @@ fn known(record: usize, value: &Value) -> Result<(), IngestError> {
             )));
         }
     };
-    only(inner, known)
+    only(inner, known)?;
+    let details = inner.get("details").and_then(Value::as_object);
+    match details.is_some_and(|details| details.contains_key(RESERVED)) {
+        false => Ok(()),
+        true => Err(bad(format!(
+            "`record.details.{RESERVED}` marks what a scorer here took from a report; leave it out, or send the report to the scorer"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{RESERVED, known};
+
+    #[test]
+    fn sn61_submissions_of_a_scorer_cannot_be_handed_in() {
+        let of = |details: serde_json::Value| {
+            let record = json!({"kind": "submission", "id": "t", "at_ms": 1, "details": details});
+            known(
+                0,
+                &json!({"challenge": "c", "subject": "s", "record": record}),
+            )
+        };
+        assert!(of(json!({"other": true})).is_ok());
+        assert!(of(json!(null)).is_ok());
+        for value in [json!(true), json!(false), json!(null)] {
+            let error = of(json!({ RESERVED: value })).unwrap_err().to_string();
+            assert!(error.contains("leave it out"), "{error}");
+        }
+    }
 }

@@ -22,7 +22,10 @@
 //! * A ciphertext that several miners have is scored for the one that had it first.
 //! * A commit that brings a uid's new holder is not ignored.
 //! * The best commit, judged again when its day is closed, has its new score even if lower.
-//! * A day on which nothing was revealed is closed too, so that `is_done` is told; a failed closing is tried again.
+//! * A failed closing is tried again. (A day on which nothing was revealed stays open, as in the
+//!   original: `is_done` does not change.)
+//! * What validators cannot have seen, times ahead of the clock, is not believed; a ciphertext that
+//!   cannot be opened, or not yet, takes no place from a commit that can.
 //! * An unknown challenge is an error of its own rather than a failure of the service.
 //!
 //! No function reads a clock: the time comes as `now_ms`, milliseconds since 1970.

@@ -16,7 +16,7 @@ use challenges::sn61::controller::http::{Http, Services, Settings};
 use challenges::sn61::cycle::{self, Context};
 use challenges::sn61::finalize::{self, Outcome};
 use challenges::sn61::report::{self, Report};
-use challenges::sn61::state::{Answer, AskError, State, get_scoring_result};
+use challenges::sn61::state::{Answer, AskError, State, asked};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use indexer::store::Store;
@@ -49,6 +49,9 @@ struct File {
     /// Reports are put together as the original does.
     #[serde(default)]
     compat: bool,
+    /// How many validators must tell of a commit before it is scored.
+    #[serde(default = "support")]
+    support: usize,
     challenges: Vec<Challenge>,
     /// By the names of the challenges.
     services: BTreeMap<String, Addresses>,
@@ -64,6 +67,10 @@ struct Addresses {
 
 fn netuid() -> u16 {
     61
+}
+
+fn support() -> usize {
+    1
 }
 
 fn interval() -> u64 {
@@ -91,8 +98,9 @@ fn settings(path: &Path) -> Result<(Config, Http, Duration)> {
     let mut config = Config::new(&file.profile, file.challenges).context(format!("{name}"))?;
     config.netuid = file.netuid;
     config.merging.compat = file.compat;
+    config.merging.support = file.support;
     if let Some(hour) = file.scoring_hour {
-        config.scoring_hour = hour;
+        config.set_scoring_hour(hour);
     }
     if let Some(least) = file.min_stake {
         config.min_stake = Some(least);
@@ -203,9 +211,13 @@ impl Scorer {
 
     /// What became of some commits.
     pub(crate) fn answer(&self, challenge: &str, tokens: &[String]) -> Result<Answer, AskError> {
-        let mut state = self.state();
-        state.catch_up(&self.ledger)?;
-        get_scoring_result(&state, &self.ledger, challenge, tokens)
+        let asked = {
+            let mut state = self.state();
+            state.catch_up(&self.ledger)?;
+            asked(&state, challenge, tokens)?
+        };
+        // Logs are long: they are read while others have the state.
+        asked.answer(&self.ledger)
     }
 
     /// Takes in a report.
@@ -254,7 +266,7 @@ impl Scorer {
         }
         for (challenge, outcome) in finalize::run(&self.ledger, state, context)? {
             match outcome {
-                Outcome::Already => {}
+                Outcome::Already | Outcome::Nothing => {}
                 Outcome::Closed { commits } => {
                     tracing::info!(challenge, commits, "the day is closed");
                 }

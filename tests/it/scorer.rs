@@ -139,8 +139,8 @@ fn a_report_is_scored_and_answered() {
         let (status, told) = asked(&served, "c", &[&token]);
         assert_eq!(status, 200, "{told}");
         assert!(told["data"]["commits"][&token].is_null(), "{told}");
-        // The day is closed with nothing in it; what comes later opens no closed day.
-        until(&served, &token, |data| data["is_done"] == true);
+        // Nothing was revealed: there is no day to close.
+        assert_ne!(told["data"]["is_done"], true, "{told}");
 
         let headers = signed(&body, now_ns());
         let push = |netuid: u16, headers: &[(&str, String)], body: &[u8]| {
@@ -167,7 +167,8 @@ fn a_report_is_scored_and_answered() {
         assert_eq!(code(push(1, &headers, &body)), (409, "REPLAYED".into()));
 
         let commit = scored(&served, &token);
-        let told = until(&served, &token, |data| data["is_done"] == false);
+        // The first closing is the one with this commit in it.
+        let told = until(&served, &token, |data| data["is_done"] == true);
         assert_eq!(told["commits"][&token], commit);
         assert_eq!(commit["score"], 0.75, "{commit}");
         assert_eq!(
@@ -261,6 +262,10 @@ fn wrong_settings_are_told() {
         (
             &format!("{base}scoring_hour = 24\nchallenges = []\n[services]\n"),
             "the scoring hour is 24",
+        ),
+        (
+            &format!("{base}support = 0\nchallenges = []\n[services]\n"),
+            "the support is 0",
         ),
     ] {
         let said = said(body);

@@ -49,7 +49,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// When the store cannot be read, a row is damaged, or `out` cannot be written.
+    /// When the store cannot be read, a row is damaged, a line would be longer than an import
+    /// takes, or `out` cannot be written.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64, LedgerError> {
         // The end first: the payloads of records below it are stored by now.
         let end = self.len();
@@ -184,12 +185,58 @@ impl Ledger {
 }
 
 fn write(out: &mut dyn Write, line: &Line) -> Result<(), LedgerError> {
+    write_within(out, line, MAX_LINE)
+}
+
+/// Writes a line of less than `max` bytes: an import refuses longer ones.
+fn write_within(out: &mut dyn Write, line: &Line, max: u64) -> Result<(), LedgerError> {
     let mut text = serde_json::to_vec(line).map_err(std::io::Error::from)?;
     text.push(b'\n');
+    if u64::try_from(text.len()).is_ok_and(|len| len >= max) {
+        return Err(LedgerError::TooLong {
+            what: match line {
+                Line::Record { .. } => "a record, as a line of an export that can be imported,",
+                _ => "a payload, as a line of an export that can be imported,",
+            },
+            len: text.len(),
+            max: usize::try_from(max.saturating_sub(1)).unwrap_or(usize::MAX),
+        });
+    }
     Ok(out.write_all(&text)?)
 }
 
 fn hash(entry: &Entry) -> Result<[u8; 32], LedgerError> {
     let text = serde_json::to_vec(entry).map_err(std::io::Error::from)?;
     Ok(Sha256::digest(text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sn61::cycle::MAX_LOGS;
+
+    #[test]
+    fn sn61_logs_fit_into_a_line_and_longer_ones_are_refused() {
+        let payload = |bytes: usize| Line::Payload {
+            sha256: "0".repeat(64),
+            payload: "A".repeat(bytes),
+        };
+        // In base64 three bytes are four.
+        let logs = u64::try_from(MAX_LOGS).unwrap();
+        assert!(logs.div_ceil(3) * 4 + 1000 < MAX_LINE);
+        let mut out = Vec::new();
+        write_within(&mut out, &payload(100), 1000).unwrap();
+        let len = u64::try_from(out.len()).unwrap();
+        write_within(&mut Vec::new(), &payload(100), len + 1).unwrap();
+        let mut out = Vec::new();
+        let error = write_within(&mut out, &payload(100), len).unwrap_err();
+        assert!(out.is_empty());
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "a payload, as a line of an export that can be imported, is {len} bytes long, and may be {}",
+                len - 1
+            )
+        );
+    }
 }

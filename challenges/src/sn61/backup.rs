@@ -29,6 +29,8 @@ use crate::record::{ChallengeRun, Entry, Kind, Provenance, Record, Reporter};
 
 /// Longest backup, in bytes.
 pub const MAX_BACKUP: usize = 256 << 20;
+/// Longest part of one challenge, in bytes: an export of the ledger has it in one line.
+pub const MAX_PART: usize = 44 << 20;
 
 /// Why a backup is refused; nothing of it is taken.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,14 @@ pub enum BackupError {
     /// Too long.
     #[error("the backup has {0} bytes, and may have {MAX_BACKUP}")]
     Long(usize),
+    /// The part of a challenge is too long.
+    #[error("the part of the challenge {name} has {len} bytes, and may have {MAX_PART}")]
+    Part {
+        /// The challenge.
+        name: String,
+        /// Its length.
+        len: usize,
+    },
     /// It is no JSON.
     #[error("the backup is not JSON: {0}")]
     Json(#[from] JsonError),
@@ -187,6 +197,10 @@ pub fn import(
             members.push(("scoring_dates".to_owned(), Json::List(dates.clone())));
         }
         let text = dumps(&kept);
+        if text.len() > MAX_PART {
+            let (name, len) = (name.to_owned(), text.len());
+            return Err(BackupError::Part { name, len });
+        }
         let id = import_id(&hex::encode(Sha256::digest(text.as_bytes())));
         if exists(ledger, config.netuid, name, &id)? {
             imported.already.push(name.to_owned());

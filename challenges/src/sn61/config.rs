@@ -95,7 +95,8 @@ pub struct Config {
     pub rules: Rules,
     /// The active challenges.
     pub challenges: Vec<Challenge>,
-    /// Hour (UTC) from which on a day can be finalised, 0 to 23.
+    /// Hour (UTC) from which on a day can be finalised, 0 to 23; moved by
+    /// [`Config::set_scoring_hour`].
     pub scoring_hour: u8,
     /// When a commit may be opened.
     pub on_time: OnTime,
@@ -134,6 +135,9 @@ pub enum ConfigError {
     /// No such hour.
     #[error("the scoring hour is {0}; it must be from 0 to 23")]
     Hour(u8),
+    /// No such support.
+    #[error("the support is {0}; it must be from 1 to 65536 validators")]
+    Support(usize),
 }
 
 impl Config {
@@ -171,6 +175,23 @@ impl Config {
         Ok(config)
     }
 
+    /// Moves the hour at which days are closed, and with it the one before which a commit must
+    /// have been made by the rule of 2025. [`Config::check`] tells whether there is such an hour.
+    ///
+    /// ```
+    /// use challenges::sn61::config::Config;
+    /// use challenges::sn61::reveal::OnTime;
+    /// let mut config = Config::new("sn61-base", vec![]).unwrap();
+    /// config.set_scoring_hour(9);
+    /// assert_eq!(config.on_time, OnTime::DayBefore { hour: 9 });
+    /// ```
+    pub fn set_scoring_hour(&mut self, to: u8) {
+        self.scoring_hour = to;
+        if let OnTime::DayBefore { hour } = &mut self.on_time {
+            *hour = to;
+        }
+    }
+
     /// Checks it again after fields were changed.
     ///
     /// # Errors
@@ -179,6 +200,9 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.scoring_hour > 23 {
             return Err(ConfigError::Hour(self.scoring_hour));
+        }
+        if !(1..=65_536).contains(&self.merging.support) {
+            return Err(ConfigError::Support(self.merging.support));
         }
         for (at, challenge) in self.challenges.iter().enumerate() {
             let name = &challenge.name;

@@ -7,16 +7,21 @@
 //! call to a service whose answer had not been written yet is made once more.
 
 mod compare;
+mod keep;
 mod step;
 
 pub(super) use compare::{
     Pair, pair as pair_of, record as record_comparison, with as compare_with,
 };
+pub use keep::MAX_LOGS;
 pub(super) use step::{Writer, judge_commit, writer};
+
+use chain_metadata::AccountId;
 
 use super::config::{Challenge, Config, Metagraph};
 use super::controller::{Controller, ControllerError};
 use super::format::{MAX_TEXT, ScoringLog};
+use super::merge::Version;
 use super::reveal;
 use super::select::{self, Candidate, Revealed, Skipped};
 use super::state::{self, State};
@@ -75,7 +80,7 @@ pub fn pass(
     state.catch_up(ledger)?;
     let mut passed = Passed::default();
     let config = context.config;
-    let mut candidates = select::candidates(&state.history, config, context.miners, context.now_ms);
+    let mut candidates = candidates(state, context);
     // The older first: a ciphertext that several miners have is the first one's.
     candidates.sort_by(select::by_age);
     for candidate in &candidates {
@@ -97,24 +102,42 @@ pub fn pass(
 
 /// Opened commits that a pass scores now, the oldest first, and those that it does not.
 pub fn picks(state: &State, context: Context<'_>) -> (Vec<Revealed>, Vec<(Revealed, Skipped)>) {
-    let Context {
-        config,
-        miners,
-        now_ms,
-        ..
-    } = context;
-    let candidates = select::candidates(&state.history, config, miners, now_ms);
+    let config = context.config;
+    let candidates = candidates(state, context);
     let revealed = candidates.into_iter().filter_map(|candidate| {
         let challenge = state.challenges.get(&candidate.challenge)?;
         let opening = challenge.opened.get(&candidate.token)?;
         let docker = opening.plain.docker.clone();
-        // A ciphertext copied from another miner is that one's commit.
         (opening.miner == candidate.miner).then_some(Revealed { candidate, docker })
     });
     select::unscored(revealed.collect(), config, |challenge, docker| {
         let challenge = state.challenges.get(challenge);
         challenge.is_some_and(|challenge| challenge.done.contains(docker))
     })
+}
+
+/// What may be opened now, by what is known to open and by keys that were not tried yet.
+fn candidates(state: &State, context: Context<'_>) -> Vec<Candidate> {
+    let Context {
+        config,
+        miners,
+        now_ms,
+        ..
+    } = context;
+    let opens = |name: &str, miner: &AccountId, token: &str, version: &Version| {
+        let Some(known) = state.challenges.get(name) else {
+            return false;
+        };
+        if let Some(opening) = known.opened.get(token) {
+            // A ciphertext copied from another miner is that one's commit.
+            return opening.miner == *miner;
+        }
+        version.keys().into_iter().any(|(key, _)| {
+            let tried = (token.to_owned(), super::format::disk_key(&key));
+            !known.failed.contains_key(&tried) && reveal::open(name, token, &key).is_ok()
+        })
+    };
+    select::candidates(&state.history, config, miners, now_ms, opens)
 }
 
 /// Tries the keys told of a ciphertext, each once.
@@ -187,6 +210,7 @@ fn score(
                 }
             };
             let logs = run(context, challenge, &one.docker, inputs);
+            let logs = keep::scoring(logs, MAX_LOGS);
             step.ran(&one.docker, &one.candidate.token, &logs)?;
             passed.run += 1;
             state.catch_up(ledger)?;
@@ -250,8 +274,22 @@ fn inputs(
     seeds: Vec<Json>,
 ) -> Result<Vec<Json>, ControllerError> {
     let mut inputs = seeds;
+    let mut bytes = 0_usize;
     while inputs.len() < challenge.tasks {
-        inputs.push(context.controller.task(&challenge.name)?);
+        let task = context.controller.task(&challenge.name)?;
+        let unfit = |why: String| ControllerError::Shape {
+            service: format!("/task of {}", challenge.name),
+            wanted: "a task that can be kept",
+            why,
+        };
+        bytes = bytes.saturating_add(keep::input(&task).map_err(unfit)?);
+        if bytes > keep::MAX_INPUTS {
+            let most = keep::MAX_INPUTS;
+            return Err(unfit(format!(
+                "the tasks of a run have more than {most} bytes"
+            )));
+        }
+        inputs.push(task);
     }
     Ok(inputs)
 }

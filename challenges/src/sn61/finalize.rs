@@ -1,6 +1,6 @@
 //! Closing a day.
 //!
-//! From the configured hour (UTC) on every challenge is closed once a day: commits scored since
+//! From the configured hour (UTC) on every challenge with revealed commits is closed once a day: commits scored since
 //! the last closing are compared with each other, judged again, and written down together as the
 //! [`Finalization`] of challenge and date, which exists once however often [`run`] is called. Every
 //! comparison, every score and the closing itself is one append; a run that was cut off goes on
@@ -31,6 +31,9 @@ pub enum Outcome {
     },
     /// It was closed before.
     Already,
+    /// Nothing was revealed since the last closing: the day is left open, and closed
+    /// when something is.
+    Nothing,
     /// Revealed commits were not judged yet: a pass must run first.
     Waiting {
         /// How many.
@@ -137,6 +140,11 @@ fn close(
     let attempts = known.attempts.get(period).copied().unwrap_or(0);
     // In 2025 a commit was compared with those of smaller uids, since then with older ones.
     let members = members(known, context.config.rules.all_accepted);
+    // Something was opened since the last closing unless that closing is what was told last.
+    let opened = !known.is_done && !known.opened.is_empty();
+    if members.is_empty() && !opened {
+        return Ok(Outcome::Nothing);
+    }
     for (at, member) in members.iter().enumerate() {
         let before = members.get(..at).unwrap_or_default();
         for other in before.iter().filter(|o| o.judged.uid != member.judged.uid) {

@@ -16,6 +16,11 @@
 //!   validators the one with the latest time; of equal times the one told by more validators, then the
 //!   one that sorts first. A ciphertext without a time is older than any with one.
 //!
+//! Support does not decide who is believed: a pass goes by times that are not ahead of it, and
+//! passes over what cannot be opened ([`super::select::candidates`]), so that a made-up
+//! ciphertext takes no place from a real one even where one validator's word is enough. A
+//! greater support only asks that so many validators told of a commit before it is scored.
+//!
 //! [`compat`] is the original's way, which depends on the order.
 
 pub mod compat;
@@ -139,9 +144,15 @@ pub struct Resolved {
 }
 
 impl Version {
-    /// The time by a rule.
+    /// The time by a rule, of all times told.
     pub fn timestamp(&self, times: Times) -> Option<f64> {
-        let mut told: Vec<f64> = self.words.values().filter_map(|w| w.timestamp).collect();
+        self.timestamp_until(times, f64::INFINITY)
+    }
+
+    /// The time by a rule, of the times told that are not after `until` (seconds since 1970).
+    pub fn timestamp_until(&self, times: Times, until: f64) -> Option<f64> {
+        let told = self.words.values().filter_map(|w| w.timestamp);
+        let mut told: Vec<f64> = told.filter(|time| *time <= until).collect();
         told.sort_by(f64::total_cmp);
         match times {
             Times::Oldest => told.first().copied(),
@@ -254,14 +265,26 @@ impl History {
     }
 
     /// A miner's ciphertexts that have enough support with their times, the current one first.
-    pub fn ranked<'a>(versions: &'a Versions, merging: Merging) -> Vec<(&'a str, Option<f64>)> {
+    pub fn ranked(versions: &Versions, merging: Merging) -> Vec<(&str, Option<f64>)> {
+        History::ranked_until(versions, merging, f64::INFINITY)
+    }
+
+    /// As [`History::ranked`], at a time in seconds since 1970: what is told to be from after it is
+    /// not believed, and a ciphertext of which nobody tells anything else is left out.
+    pub fn ranked_until<'a>(
+        versions: &'a Versions,
+        merging: Merging,
+        until: f64,
+    ) -> Vec<(&'a str, Option<f64>)> {
+        let believed = |word: &&Word| word.timestamp.is_none_or(|time| time <= until);
+        let support = |version: &Version| version.words.values().filter(believed).count();
         let supported = versions
             .iter()
-            .filter(|(_, v)| v.words.len() >= merging.support);
+            .filter(|(_, v)| support(v) >= merging.support.max(1));
         let mut ranked: Vec<(&'a str, Option<f64>, usize)> = supported
             .map(|(token, version)| {
-                let time = version.timestamp(merging.times);
-                (token.as_str(), time, version.words.len())
+                let time = version.timestamp_until(merging.times, until);
+                (token.as_str(), time, support(version))
             })
             .collect();
         // Times are not negative, so -1 is before all.

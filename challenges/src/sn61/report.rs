@@ -14,6 +14,7 @@ use super::config::{Config, Metagraph};
 use super::format::Commit;
 use super::merge::{History, Word};
 use super::state::State;
+use crate::ingest::RESERVED;
 use crate::ledger::{Ledger, LedgerError, MAX_NAME, Seq, put_payload};
 use crate::python::{At, Json, JsonError, Wrong, parse_slice};
 use crate::record::{Entry, Provenance, Record, Reporter, Submission};
@@ -164,6 +165,9 @@ pub struct Taken {
     /// How many are left out because this validator told of [`MAX_TOLD`] ciphertexts of the miner
     /// in the challenge already.
     pub too_many: usize,
+    /// How many are left out because this validator has less stake than reports need
+    /// ([`Config::min_stake`]): then nothing of the report is kept.
+    pub without_stake: usize,
     /// Number of the first new record; `None` when there is none.
     pub first: Option<Seq>,
 }
@@ -194,11 +198,15 @@ pub fn take(
         told: report.commits.len(),
         ..Taken::default()
     };
+    let counts = neurons.counts(&report.validator, config.min_stake);
+    if !counts {
+        taken.without_stake = taken.told;
+    }
     // What this report itself adds is known too, so that a list may not say a thing twice.
     let own = |validator: &AccountId| *validator == report.validator;
     let mut said = state.history.said_by(own);
     let mut entries = Vec::new();
-    for (miner, commit) in &report.commits {
+    for (miner, commit) in report.commits.iter().filter(|_| counts) {
         let (challenge, token) = (&commit.challenge_name, &commit.encrypted_commit);
         if config.challenge(challenge).is_none() {
             taken.inactive += 1;
@@ -257,6 +265,7 @@ fn submission(report: &Report, miner: AccountId, commit: &Commit) -> Submission 
         id: commit.encrypted_commit.clone(),
         at_ms: commit.commit_timestamp.map(|at| (at * 1000.0) as u64),
         details: json!({
+            RESERVED: true,
             "validator": report.validator,
             "validator_uid": report.uid,
             "miner": miner,
@@ -267,8 +276,12 @@ fn submission(report: &Report, miner: AccountId, commit: &Commit) -> Submission 
     }
 }
 
-/// What a record of a report says; `None` when it is none.
+/// What a record of a report says; `None` when it is none. Submissions that came by another
+/// way than [`take`] have no part in the scorer: its limits would not hold for them.
 pub(super) fn word(submission: &Submission) -> Option<(AccountId, AccountId, Word)> {
+    if submission.details.get(RESERVED)?.as_bool() != Some(true) {
+        return None;
+    }
     let account =
         |name: &str| -> Option<AccountId> { submission.details.get(name)?.as_str()?.parse().ok() };
     let text =

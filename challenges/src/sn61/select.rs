@@ -6,7 +6,8 @@ use chain_metadata::AccountId;
 
 use super::config::{Config, Metagraph};
 use super::format::{ScoringLog, input_hash};
-use super::merge::{History, Versions, compat};
+use super::merge::{History, Version, Versions, compat};
+use super::state::seconds;
 use crate::python::Json;
 
 /// A ciphertext that may be opened now, or whose key is looked for.
@@ -42,14 +43,21 @@ pub enum Skipped {
     SameImage,
 }
 
-/// Ciphertexts of active challenges and registered miners that may be opened now: the current
-/// one of each miner, or by rules that say so its newest ones (without a time is newest).
-/// In the order of challenges, uids and age.
+/// Ciphertexts of active challenges and registered miners that may be opened now: the newest
+/// of each miner, or as many of the newest as the rules say. `opens` tells whether a miner's
+/// ciphertext of a challenge is open or can be. One that cannot takes no place: it is
+/// there too, since a key may have to be tried, and so are the ones behind it. Times after
+/// `now_ms` are not believed; a ciphertext without a time is the oldest. In the order of
+/// challenges, uids and age.
+///
+/// With the merging of the original its rules hold: the newest whatever can be opened, and one
+/// without a time is the newest.
 pub fn candidates(
     history: &History,
     config: &Config,
     miners: &Metagraph,
     now_ms: u64,
+    opens: impl Fn(&str, &AccountId, &str, &Version) -> bool,
 ) -> Vec<Candidate> {
     let mut found = Vec::new();
     let history = &history.said_by(|validator| miners.counts(validator, config.min_stake));
@@ -65,11 +73,16 @@ pub fn candidates(
             let name = challenge.name.as_str();
             let ranked = match (&picture, config.rules.newest) {
                 (Some(picture), None) => picture.current(uid, *miner, name).into_iter().collect(),
-                (picture, newest) => newest_of(versions, config, newest, |token, time| {
-                    picture
-                        .as_ref()
-                        .map_or(time, |picture| picture.time(name, token))
-                }),
+                (Some(picture), Some(newest)) => {
+                    as_original(versions, config, newest, |token| picture.time(name, token))
+                }
+                (None, newest) => newest_of(
+                    versions,
+                    config,
+                    newest.unwrap_or(1),
+                    now_ms,
+                    |token, version| opens(name, miner, token, version),
+                ),
             };
             for (token, timestamp) in ranked {
                 if !config.on_time.allows(timestamp, now_ms) {
@@ -93,25 +106,45 @@ pub fn candidates(
     found
 }
 
-/// The current ciphertext, or so many of the newest, with their times.
+/// The newest that are on time, until so many of them open.
 fn newest_of<'a>(
     versions: &'a Versions,
     config: &Config,
-    newest: Option<usize>,
-    time: impl Fn(&str, Option<f64>) -> Option<f64>,
+    newest: usize,
+    now_ms: u64,
+    opens: impl Fn(&str, &Version) -> bool,
+) -> Vec<(&'a str, Option<f64>)> {
+    let ranked = History::ranked_until(versions, config.merging, seconds(now_ms));
+    let (mut found, mut open) = (Vec::new(), 0);
+    for (token, timestamp) in ranked {
+        if open >= newest {
+            break;
+        }
+        if !config.on_time.allows(timestamp, now_ms) {
+            continue;
+        }
+        let version = versions.get(token);
+        open += usize::from(version.is_some_and(|version| opens(token, version)));
+        found.push((token, timestamp));
+    }
+    found
+}
+
+/// So many of the newest, with the times of the original's picture.
+fn as_original<'a>(
+    versions: &'a Versions,
+    config: &Config,
+    newest: usize,
+    time: impl Fn(&str) -> Option<f64>,
 ) -> Vec<(&'a str, Option<f64>)> {
     let mut ranked = History::ranked(versions, config.merging);
     for (token, timestamp) in &mut ranked {
-        *timestamp = time(token, *timestamp);
+        *timestamp = time(token);
     }
-    if let Some(newest) = newest {
-        // Stable: of equal times the order is that of the ranks.
-        let age = |time: Option<f64>| time.unwrap_or(f64::INFINITY);
-        ranked.sort_by(|a, b| age(b.1).total_cmp(&age(a.1)));
-        ranked.truncate(newest);
-    } else {
-        ranked.truncate(1);
-    }
+    // Stable: of equal times the order is that of the ranks.
+    let age = |time: Option<f64>| time.unwrap_or(f64::INFINITY);
+    ranked.sort_by(|a, b| age(b.1).total_cmp(&age(a.1)));
+    ranked.truncate(newest);
     ranked
 }
 

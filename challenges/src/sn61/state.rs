@@ -3,7 +3,11 @@
 mod answer;
 mod apply;
 
-pub use answer::{Answer, AskError, MAX_ASKED, Question, commit, get_scoring_result, logs};
+pub(super) use answer::seconds;
+pub use answer::{
+    Answer, AskError, Asked, MAX_ANSWER, MAX_ASKED, Question, asked, commit, get_scoring_result,
+    logs,
+};
 pub(super) use apply::{import_id, reveal_id, run_id, try_id};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,6 +170,8 @@ pub struct State {
     pub history: History,
     /// The active challenges.
     pub challenges: BTreeMap<String, ChallengeState>,
+    /// Of how many ciphertexts of a miner in a challenge each validator told.
+    told: BTreeMap<(String, AccountId, AccountId), usize>,
     next: Seq,
 }
 
@@ -184,6 +190,7 @@ impl State {
             netuid: config.netuid,
             history: History::default(),
             challenges: config.challenges.iter().map(of).collect(),
+            told: BTreeMap::new(),
             next: 0,
         };
         state.catch_up(ledger)?;

@@ -34,23 +34,16 @@ fn a_day_is_closed_once_and_compares_its_commits() {
     let before_hour = NOW - 2 * 3_600_000;
     assert!(close(&ledger, &config, &fake, before_hour).is_empty());
     let waiting = close(&ledger, &config, &fake, NOW);
-    assert_eq!(
-        waiting[0],
-        Outcome::Closed { commits: 0 },
-        "nothing was opened yet"
-    );
+    assert_eq!(waiting[0], Outcome::Nothing, "nothing was opened yet");
+    let state = State::load(&ledger, &config).unwrap();
+    assert!(!state.challenges["one"].is_done);
+    assert_eq!(count(&ledger, Kind::Finalization), 0);
     let tomorrow = NOW + DAY;
     let (state, _) = once(&ledger, &config, &fake, tomorrow);
     assert!(!state.challenges["one"].is_done);
     assert!(state.challenges["one"].judged[&sealed("one", "c").0].accepted);
     let closed = close(&ledger, &config, &fake, tomorrow);
-    assert_eq!(
-        closed,
-        [
-            Outcome::Closed { commits: 3 },
-            Outcome::Closed { commits: 0 }
-        ]
-    );
+    assert_eq!(closed, [Outcome::Closed { commits: 3 }, Outcome::Nothing]);
     let state = State::load(&ledger, &config).unwrap();
     let one = &state.challenges["one"];
     let c = &one.judged[&sealed("one", "c").0];
@@ -63,7 +56,7 @@ fn a_day_is_closed_once_and_compares_its_commits() {
     let len = ledger.len();
     assert_eq!(
         close(&ledger, &config, &fake, tomorrow),
-        [Outcome::Already, Outcome::Already]
+        [Outcome::Already, Outcome::Nothing]
     );
     assert_eq!(ledger.len(), len);
     // What is revealed later opens the day's question again.
@@ -231,4 +224,64 @@ fn configurations_are_checked() {
         config.check().unwrap_err().to_string(),
         "the scoring hour is 24; it must be from 0 to 23"
     );
+    config.scoring_hour = 23;
+    config.merging.support = 0;
+    assert!(
+        config
+            .check()
+            .unwrap_err()
+            .to_string()
+            .contains("support is 0")
+    );
+}
+
+#[test]
+fn the_hour_of_closing_is_the_hour_of_commits_too() {
+    let mut config = config("sn61-base", &["one"]);
+    let (ledger, fake) = (ledger(), Fake::default());
+    // 13:30 of the day before: in time for 14:00, too late for 13:00.
+    told(&ledger, &config, &[(0, "one", "a", 1_760_448_600.0)]);
+    config.set_scoring_hour(13);
+    assert_eq!(once(&ledger, &config, &fake, NOW).1.opened, 0);
+    config.set_scoring_hour(14);
+    assert_eq!(once(&ledger, &config, &fake, NOW).1.opened, 1);
+    let mut config = Config::new("sn61-abs-2026", vec![]).unwrap();
+    let before = config.on_time;
+    config.set_scoring_hour(3);
+    assert_eq!((config.scoring_hour, config.on_time), (3, before));
+}
+
+#[test]
+fn a_day_without_reveals_stays_open_and_can_be_closed_later_that_day() {
+    let config = config("sn61-base", &["one"]);
+    let (ledger, fake) = (ledger(), Fake::default());
+    assert_eq!(close(&ledger, &config, &fake, NOW), [Outcome::Nothing]);
+    told(&ledger, &config, &[(0, "one", "a", EARLY)]);
+    once(&ledger, &config, &fake, NOW + 1);
+    assert_eq!(
+        close(&ledger, &config, &fake, NOW + 2),
+        [Outcome::Closed { commits: 1 }]
+    );
+    let done = |wanted: bool| {
+        let state = State::load(&ledger, &config).unwrap();
+        assert_eq!(state.challenges["one"].is_done, wanted);
+    };
+    done(true);
+    assert_eq!(
+        close(&ledger, &config, &fake, NOW + DAY),
+        [Outcome::Nothing]
+    );
+    done(true);
+    // A copy of an image that was scored is revealed, and has no score of its own.
+    let plain = format!("one---{}", docker("a"));
+    let copy = challenges::sn61::fernet::seal(&key("copy"), 2, [5; 16], plain.as_bytes()).unwrap();
+    let copy = serde_json::json!({"encrypted_commit": copy, "commit_timestamp": EARLY, "key": key("copy")});
+    take(&ledger, &config, &body(1, &[(miner(2), "one", copy)]));
+    once(&ledger, &config, &fake, NOW + DAY);
+    done(false);
+    assert_eq!(
+        close(&ledger, &config, &fake, NOW + DAY),
+        [Outcome::Closed { commits: 0 }]
+    );
+    done(true);
 }

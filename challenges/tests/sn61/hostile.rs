@@ -208,6 +208,37 @@ fn only_so_much_is_kept_of_what_nobody_asked_for() {
     assert_eq!(other.new, 1);
 }
 
+#[test]
+fn submissions_that_no_report_told_have_no_part() {
+    let ledger = Ledger::open(Store::in_memory().unwrap()).unwrap();
+    let config = config("sn61-base", &["one"]);
+    let told = [(miner(0), "one", commit("one", "a", Some(5.0), false))];
+    take(&ledger, &config, &body(0, &told));
+    let real = records(&ledger).remove(0);
+    let with = |number: usize, marked: bool| {
+        let mut entry = real.clone();
+        if let Record::Submission(submission) = &mut entry.record {
+            submission.id = format!("token {number}");
+            if !marked {
+                let details = submission.details.as_object_mut().unwrap();
+                details.remove(challenges::ingest::RESERVED).unwrap();
+            }
+        }
+        entry
+    };
+    let before = State::load(&ledger, &config).unwrap();
+    let unmarked: Vec<_> = (0..2000).map(|n| with(n, false)).collect();
+    ledger.append(&unmarked, Batch::default()).unwrap();
+    let after = State::load(&ledger, &config).unwrap();
+    assert_eq!(after.history, before.history);
+    // The limits hold when records are read too, whoever wrote them.
+    let marked: Vec<_> = (0..2000).map(|n| with(n, true)).collect();
+    ledger.append(&marked, Batch::default()).unwrap();
+    let full = State::load(&ledger, &config).unwrap();
+    let versions = full.history.versions("one", &miner(0)).unwrap();
+    assert_eq!(versions.len(), challenges::sn61::report::MAX_TOLD);
+}
+
 proptest! {
     #[test]
     fn no_body_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in any::<prop::sample::Index>(), byte in any::<u8>()) {

@@ -2,12 +2,13 @@
 
 use chain_metadata::AccountId;
 use challenges::ledger::Ledger;
-use challenges::sn61::cycle::pass;
+use challenges::sn61::cycle::{self, pass};
 use challenges::sn61::format::Commit;
 use challenges::sn61::merge::compat::{self, carry_over};
 use challenges::sn61::merge::listing::versions;
 use challenges::sn61::merge::{History, Merging, Times};
 use challenges::sn61::report::{Report, counts, histories};
+use challenges::sn61::reveal::OnTime;
 use challenges::sn61::state::State;
 use indexer::store::Store;
 use proptest::prelude::*;
@@ -207,9 +208,9 @@ fn a_pass_comes_to_the_same_in_any_order_of_reports() {
     let mut bodies: Vec<_> = (0..4).map(honest).chain([liar(true)]).collect();
     for profile in ["sn61-base", "sn61-abs-2026"] {
         let wanted = passed(&bodies, profile, false);
-        // Ten miners have a newer commit; nobody told the key of those of 5, 20 and 35. By the
-        // rules of 2026 the older commit of the ten is scored too.
-        let commits = if profile == "sn61-base" { 47 } else { 57 };
+        // Ten miners have a newer commit; nobody told the key of those of 5, 20 and 35, whose
+        // older one is scored. By the rules of 2026 the older commit of the ten is scored too.
+        let commits = if profile == "sn61-base" { 50 } else { 57 };
         assert_eq!(wanted.len(), commits);
         for (_, uid, _, time) in &wanted {
             let of = u8::try_from(*uid).unwrap();
@@ -249,10 +250,94 @@ fn validators_without_stake_do_not_count() {
         .unwrap()
         .opened
     };
-    assert_eq!(opened(&config), 0);
+    assert_eq!(ledger.len(), 0, "nothing of it is kept");
     assert!(!miners.counts(&miner(0), Some(10_000.0)) && miners.counts(&miner(0), Some(0.0)));
+    let least = config.min_stake.take();
+    let taken = take(&ledger, &config, &told(5));
+    assert_eq!((taken.new, taken.without_stake), (1, 0));
+    // Taken in while it counted, and not believed since it does not.
+    config.min_stake = least;
+    assert_eq!(opened(&config), 0);
+    let taken = take(&ledger, &config, &told(5));
+    assert_eq!((taken.told, taken.new, taken.without_stake), (1, 0, 1));
     config.min_stake = None;
     assert_eq!(opened(&config), 1);
+}
+
+/// One validator's made-up ciphertexts of every miner, each with a time and perhaps a key.
+fn made_up(times: &[Option<f64>], with_key: bool) -> Vec<u8> {
+    let lies = |m: u8| {
+        let of = |(n, time): (usize, &Option<f64>)| {
+            let (token, _) = sealed("one", &format!("lie {m} {n}"));
+            let key = with_key.then(|| key("lie"));
+            json!({"encrypted_commit": token, "commit_timestamp": time, "key": key})
+        };
+        json!(times.iter().enumerate().map(of).collect::<Vec<_>>())
+    };
+    let told: Vec<_> = (0..50).map(|m| (miner(m), "one", lies(m))).collect();
+    body(4, &told)
+}
+
+#[test]
+fn what_one_validator_makes_up_takes_no_place_from_a_commit() {
+    let bodies: Vec<_> = (0..4).map(honest).collect();
+    let late = NOW as f64 / 1000.0 - 200_000.0;
+    for profile in ["sn61-base", "sn61-abs-2026"] {
+        let wanted = passed(&bodies, profile, false);
+        for times in [
+            vec![Some(9e11)],
+            vec![None],
+            vec![Some(late)],
+            vec![Some(NOW as f64 / 1000.0)],
+            vec![Some(9e11), None, Some(late), Some(1.8e9), Some(0.0)],
+            (0..64_u8).map(|n| Some(late + f64::from(n))).collect(),
+        ] {
+            for with_key in [false, true] {
+                let mut bodies = bodies.clone();
+                bodies.insert(1, made_up(&times, with_key));
+                assert_eq!(
+                    passed(&bodies, profile, false),
+                    wanted,
+                    "{times:?} {with_key}"
+                );
+            }
+        }
+        // Real ciphertexts told to be from the future, or with the times of the liar before.
+        let mut bodies = bodies.clone();
+        bodies.push(liar(false));
+        let tokens = |passed: Vec<(String, u16, Option<f64>, Option<f64>)>| {
+            passed.into_iter().map(|one| one.0).collect::<Vec<_>>()
+        };
+        assert_eq!(tokens(passed(&bodies, profile, false)), tokens(wanted));
+    }
+}
+
+#[test]
+fn without_bounds_in_time_the_future_is_not_believed_and_no_time_is_oldest() {
+    let ledger = Ledger::open(Store::in_memory().unwrap()).unwrap();
+    let mut config = config("sn61-base", &["one"]);
+    config.on_time = OnTime::Always;
+    let of = |image: &str, time| commit("one", image, time, true);
+    let told = json!([
+        of("none", None),
+        of("real", Some(5.0)),
+        of("future", Some(9e11))
+    ]);
+    take(&ledger, &config, &body(0, &[(miner(0), "one", told)]));
+    let miners = metagraph(2);
+    let mut state = State::load(&ledger, &config).unwrap();
+    let fake = Fake::default();
+    pass(&ledger, &mut state, context(&config, &miners, &fake, NOW)).unwrap();
+    let judged: Vec<_> = state.challenges["one"].judged.keys().collect();
+    assert_eq!(judged, [&sealed("one", "real").0]);
+    // Support is a setting of its own: with 2, one validator's word is not enough.
+    config.merging.support = 2;
+    config.rules.newest = Some(9);
+    assert!(
+        cycle::picks(&state, context(&config, &miners, &fake, NOW))
+            .1
+            .is_empty()
+    );
 }
 
 fn fields(picture: &compat::Picture, m: u8) -> (String, Option<f64>, Option<String>) {

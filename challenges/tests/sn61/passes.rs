@@ -2,11 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use challenges::ledger::put_payload;
 use challenges::python::{Json, dumps};
 use challenges::record::Record;
 use challenges::sn61::finalize::Outcome;
 use challenges::sn61::select::Skipped;
-use challenges::sn61::state::{AskError, Question, State, get_scoring_result, logs};
+use challenges::sn61::state::{AskError, MAX_ASKED, Question, State, get_scoring_result, logs};
+use indexer::store::engine::Batch;
 use serde_json::json;
 
 use crate::world::*;
@@ -314,6 +316,8 @@ fn results_are_answered_as_documented() {
         ask(&state).get("data").unwrap().get("is_done"),
         Some(&Json::Bool(true))
     );
+    let many = get_scoring_result(&state, &ledger, "one", &vec![token.clone(); MAX_ASKED + 1]);
+    assert!(matches!(many, Err(AskError::TooMany(1025))));
     let unknown = get_scoring_result(&state, &ledger, "none", &[]);
     assert!(matches!(unknown, Err(AskError::UnknownChallenge(name)) if name == "none"));
     for wrong in [
@@ -325,4 +329,73 @@ fn results_are_answered_as_documented() {
     ] {
         assert!(Question::read(wrong.as_bytes()).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn answers_that_cannot_be_read_back_fail_their_miner_only() {
+    let mut config = config("sn61-base", &["one"]);
+    config.challenges[0].baseline = Some(docker("baseline"));
+    let (ledger, mut fake) = (ledger(), Fake::default());
+    for (image, levels) in [("a", 63), ("b", 64), ("c", 65)] {
+        let nested = (1..levels).fold(Json::dict([]), |inner, _| Json::dict([("x", inner)]));
+        fake.answers.insert(docker(image), nested);
+    }
+    fake.scores.insert(docker("d"), f64::MAX);
+    fake.scores.insert(docker("baseline"), -f64::MAX);
+    let commits = ["a", "b", "c", "d", "e"];
+    let list: Vec<_> = (0..)
+        .zip(commits)
+        .map(|(m, c)| (m, "one", c, EARLY))
+        .collect();
+    told(&ledger, &config, &list);
+    let (state, passed) = once(&ledger, &config, &fake, NOW);
+    assert_eq!((passed.run, passed.judged), (5, 5));
+    let one = &state.challenges["one"];
+    let failed = |image: &str| {
+        let kept = logs(&ledger, &one.runs[&docker(image)]).unwrap();
+        assert_eq!(kept.len(), 1, "{image}");
+        kept[0].error.is_some() && kept[0].score == Some(0.0)
+    };
+    assert_eq!(commits.map(failed), [false, true, true, true, false]);
+    once(&ledger, &config, &fake, NOW + 1);
+    assert!(matches!(
+        close(&ledger, &config, &fake, NOW)[0],
+        Outcome::Closed { commits: 5 }
+    ));
+}
+
+#[test]
+fn logs_that_cannot_be_read_stop_nobody_else() {
+    let config = config("sn61-base", &["one", "two"]);
+    let (ledger, fake) = (ledger(), Fake::default());
+    told(
+        &ledger,
+        &config,
+        &[(0, "one", "a", EARLY), (1, "one", "b", EARLY)],
+    );
+    once(&ledger, &config, &fake, NOW);
+    // A run whose logs are none, as an older program could have written it.
+    let damaged = ledger.len();
+    let mut run = records(&ledger)
+        .into_iter()
+        .find(|entry| matches!(&entry.record, Record::Run(run) if run.id.starts_with("score:")))
+        .unwrap();
+    let mut batch = Batch::default();
+    run.provenance.payload = put_payload(&mut batch, b"[{\"score\": Infinity}]");
+    ledger.append(&[run], batch).unwrap();
+    assert_eq!(ledger.len(), damaged + 1);
+    told(
+        &ledger,
+        &config,
+        &[(2, "one", "c", EARLY), (3, "two", "d", EARLY)],
+    );
+    let (state, passed) = once(&ledger, &config, &fake, NOW + 1);
+    assert_eq!(passed.judged, 2, "{passed:?}");
+    let tokens = ["a", "b", "c"].map(|image| sealed("one", image).0);
+    let answer = get_scoring_result(&state, &ledger, "one", &tokens).unwrap();
+    assert!(answer.commits.iter().all(|(_, commit)| commit.is_some()));
+    assert!(matches!(
+        close(&ledger, &config, &fake, NOW)[0],
+        Outcome::Closed { .. }
+    ));
 }

@@ -175,8 +175,8 @@ fn reports(ledger: Ledger, scoring: &Path, files: &[PathBuf]) -> Result<()> {
         let from = provenance(Reporter::File(name.to_string()), None, now_ms());
         let taken = scorer.take(&read, &body, &from, Batch::default())?;
         eprintln!(
-            "{name}: {} commits told, {} of them new, {} of challenges that are not active, {} of hotkeys that are not registered",
-            taken.told, taken.new, taken.inactive, taken.unregistered
+            "{name}: {} commits told, {} of them new, {} of challenges that are not active, {} of hotkeys that are not registered, {} left out since the validator has too little stake",
+            taken.told, taken.new, taken.inactive, taken.unregistered, taken.without_stake
         );
     }
     Ok(())

@@ -37,12 +37,17 @@ pub trait Results: Send + Sync {
         &self,
         challenge: &str,
         tokens: &[String],
-    ) -> Result<Result<ScoringResult, UnknownChallenge>, ReadError>;
+    ) -> Result<Result<ScoringResult, NotTold>, ReadError>;
 }
 
-/// No challenge of this name is scored here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownChallenge;
+/// Why nothing is told of commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTold {
+    /// No challenge of this name is scored here.
+    UnknownChallenge,
+    /// Too much is asked for; the text says what to ask for.
+    TooMuch(String),
+}
 
 /// What is known of some commits of a challenge.
 #[derive(Debug, Clone, PartialEq)]

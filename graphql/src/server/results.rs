@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::App;
 use super::rest::{Parameters, answered, bad, failed, number, response};
-use crate::ports::{Asked, ReadError, Refused};
+use crate::ports::{Asked, NotTold, ReadError, Refused};
 use crate::rest::{Paged, Problem, Question, scores as shown};
 use crate::schema::error::{INTERNAL_TEXT, code};
 
@@ -28,7 +28,7 @@ const INPUT_BYTES: usize = 4 << 20;
 /// Largest question about commits, in bytes.
 const TOKENS_BYTES: usize = 4 << 20;
 /// Most commits of one question.
-const MAX_TOKENS: usize = 4096;
+const MAX_TOKENS: usize = 1024;
 
 /// Routes whose bodies are small.
 pub(super) fn routes() -> Router<App> {
@@ -208,7 +208,8 @@ async fn scoring_result(State(app): State<App>, body: Body) -> Response {
                 "data": { "commits": commits, "is_done": found.is_done },
             }))
         }
-        Ok(Err(_)) => {
+        Ok(Err(NotTold::TooMuch(text))) => failed(&bad(text).with_status(422)),
+        Ok(Err(NotTold::UnknownChallenge)) => {
             let name: String = name.chars().take(100).collect();
             let text = format!("the challenge {name} is not scored here");
             failed(&Problem::new(code::NOT_FOUND, text))

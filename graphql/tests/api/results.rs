@@ -337,7 +337,11 @@ async fn commits_are_told_as_documented() {
     let body = json!({ "challenge_name": "other", "encrypted_commits": [] });
     let (status, told) = problem(&server.post_to(path, &body.to_string()).await);
     assert_eq!((status, &told["code"]), (404, &json!("NOT_FOUND")));
-    let many = json!({ "challenge_name": "known", "encrypted_commits": vec!["t"; 4097] });
+    let body = json!({ "challenge_name": "long", "encrypted_commits": ["t1"] });
+    let (status, told) = problem(&server.post_to(path, &body.to_string()).await);
+    assert_eq!(status, 422, "{told}");
+    assert_eq!(told["detail"], "ask for fewer commits at a time", "{told}");
+    let many = json!({ "challenge_name": "known", "encrypted_commits": vec!["t"; 1025] });
     for body in [
         "",
         "[]",

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Context, Writer};
+use super::{Context, Writer, keep};
 use crate::ledger::{Ledger, LedgerError};
 use crate::python::Json;
 use crate::record::{Comparison, Record};
@@ -201,6 +201,7 @@ pub(in crate::sn61) fn record(
     (logs, counts): (Vec<ComparisonLog>, bool),
     stage: &str,
 ) -> Result<(), LedgerError> {
+    let logs = keep::comparison(logs, keep::MAX_LOGS);
     let similarities: Vec<Option<f64>> = logs.iter().map(|log| log.similarity_score).collect();
     let greatest = similarities.iter().flatten().copied().reduce(f64::max);
     let said = logs

@@ -8,7 +8,8 @@ use super::{ChallengeState, Compared, Judged, MinerState, Opening, State};
 use crate::ledger::{Ledger, LedgerError, Seq};
 use crate::python::parse_slice;
 use crate::record::{ChallengeRun, Comparison, Entry, Finalization, Record, Reporter, Score};
-use crate::sn61::format::{disk_key, plain};
+use crate::sn61::format::{MAX_TOKEN, disk_key, plain};
+use crate::sn61::merge::Word;
 use crate::sn61::{backup, report};
 
 /// Name of the run that opens a ciphertext with a key.
@@ -51,8 +52,7 @@ pub(super) fn entry(
             _ => true,
         };
         if own {
-            let history = &mut state.history;
-            history.add(&entry.challenge, miner, &submission.id, validator, word);
+            told(state, entry, miner, validator, (&submission.id, word));
         }
         return Ok(());
     }
@@ -71,6 +71,29 @@ pub(super) fn entry(
         Record::Finalization(closed) => finalized(challenge, closed),
     }
     Ok(())
+}
+
+/// A validator's word, within the limits of [`report::take`].
+fn told(
+    state: &mut State,
+    entry: &Entry,
+    miner: AccountId,
+    validator: AccountId,
+    (token, word): (&str, Word),
+) {
+    let challenge = &entry.challenge;
+    let versions = state.history.versions(challenge, &miner);
+    let version = versions.and_then(|versions| versions.get(token));
+    if !version.is_some_and(|version| version.words.contains_key(&validator)) {
+        let key = (challenge.clone(), miner, validator);
+        let count = state.told.entry(key).or_default();
+        if *count >= report::MAX_TOLD || token.len() > MAX_TOKEN {
+            return;
+        }
+        *count += 1;
+    }
+    let history = &mut state.history;
+    history.add(challenge, miner, token, validator, word);
 }
 
 fn text<'a>(details: &'a Value, name: &str) -> Option<&'a str> {

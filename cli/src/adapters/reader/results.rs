@@ -188,13 +188,18 @@ impl Results for StoreReader {
         &self,
         challenge: &str,
         tokens: &[String],
-    ) -> Result<Result<ports::ScoringResult, ports::UnknownChallenge>, ReadError> {
+    ) -> Result<Result<ports::ScoringResult, ports::NotTold>, ReadError> {
         let Some(scorer) = &self.scorer else {
-            return Ok(Err(ports::UnknownChallenge));
+            return Ok(Err(ports::NotTold::UnknownChallenge));
         };
         let answer = match scorer.answer(challenge, tokens) {
             Ok(answer) => answer,
-            Err(AskError::UnknownChallenge(_)) => return Ok(Err(ports::UnknownChallenge)),
+            Err(AskError::UnknownChallenge(_)) => {
+                return Ok(Err(ports::NotTold::UnknownChallenge));
+            }
+            Err(error @ (AskError::TooMany(_) | AskError::Long { .. })) => {
+                return Ok(Err(ports::NotTold::TooMuch(error.to_string())));
+            }
             Err(AskError::Ledger(error)) => return Err(ledger_error(error)),
             Err(other) => return Err(ReadError::Store(other.to_string())),
         };

@@ -271,10 +271,13 @@ impl Results for Fake {
         &self,
         challenge: &str,
         tokens: &[String],
-    ) -> Result<Result<ScoringResult, UnknownChallenge>, ReadError> {
+    ) -> Result<Result<ScoringResult, NotTold>, ReadError> {
         self.count("scoring_result");
         if challenge != "known" {
-            return Ok(Err(UnknownChallenge));
+            return Ok(Err(match challenge {
+                "long" => NotTold::TooMuch("ask for fewer commits at a time".into()),
+                _ => NotTold::UnknownChallenge,
+            }));
         }
         let commit = |token: &String| {
             let known = token == "t1";
