@@ -175,11 +175,21 @@ fn the_readme_names_the_two_commands_and_only_flags_that_exist() {
         "preflight",
         "compact",
         "verify",
+        "copying",
+        "simulate",
+        "profiles",
+        "score",
+        "audit sn64",
+        "weights plan",
+        "weights read-back",
+        "results reports",
+        "challenge create",
         "bench",
     ]
     .iter()
     .map(|command| {
-        let output = crate::context::outcome(&[command, "--help"]);
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let output = crate::context::outcome(&words);
         assert!(output.status.success(), "{command}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     })
@@ -193,7 +203,14 @@ fn the_readme_names_the_two_commands_and_only_flags_that_exist() {
             .filter(|w| w.starts_with("--") && w.len() > 2)
         {
             let flag = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-            let cargo = ["--release", "--workspace", "--locked", "--path"].contains(&flag);
+            let cargo = [
+                "--release",
+                "--workspace",
+                "--locked",
+                "--path",
+                "--features",
+            ]
+            .contains(&flag);
             assert!(cargo || help.contains(flag), "README names {flag}");
         }
     }
