@@ -12,7 +12,7 @@
 //!   anywhere and begun again, nothing is lost and nothing is done twice.
 //! * [`state`] is what the ledger's records come to; [`state::get_scoring_result`] answers
 //!   validators.
-//! * [`mod@format`], [`fernet`], [`reveal`], [`auth`], [`controller`], [`backup`] are the formats and protocols.
+//! * [`mod@format`], [`fernet`], [`reveal`], [`controller`], [`backup`] are the formats and protocols.
 //! * [`input`] scores a single file by a profile; the formulas are in `scoring::local::sn61`.
 //!
 //! Where it differs from the original, on purpose:
@@ -30,7 +30,6 @@
 //!
 //! No function reads a clock: the time comes as `now_ms`, milliseconds since 1970.
 
-pub mod auth;
 pub mod backup;
 pub mod config;
 pub mod controller;

@@ -299,6 +299,67 @@ fn strangers_and_bad_signatures_are_refused() {
     assert_eq!(rows(&store), 0);
 }
 
+/// Admits a report of a form of its own and writes what makes it known.
+fn admit(ingest: &Ingest, store: &Store, headers: &Headers, body: &[u8]) -> Result<String, String> {
+    let request = Request {
+        netuid: 61,
+        headers,
+        body,
+    };
+    let done: Result<String, IngestError> = ingest.admit(request, NOW, |admitted| {
+        assert_eq!(admitted.body, body);
+        assert_eq!((admitted.hotkey, admitted.uid), (account(1), 5));
+        store.commit(vec![admitted.seen]).unwrap();
+        Ok(admitted.provenance.payload)
+    });
+    done.map_err(|error| error.code().to_owned())
+}
+
+#[test]
+fn a_report_may_be_hashed_as_python_writes_it() {
+    let sent = br#"{"challenge_name":"ab_sniffer_v6"}"#;
+    let python = br#"{"challenge_name": "ab_sniffer_v6"}"#;
+    let hash = hex::encode(Sha256::digest(python));
+    assert_eq!(
+        hash,
+        "b747d774eb4fc6cf1111d6866b8114e9cac19954899192a37673d118d79aa517"
+    );
+    let store = store();
+    let ingest = over(&store);
+    let refused = |headers: &Headers, body: &[u8], code: &str| {
+        assert_eq!(admit(&ingest, &store, headers, body), Err(code.to_owned()));
+    };
+    refused(&signed(2, NOW, b"{}"), sent, "BAD_SIGNATURE");
+    refused(&signed(1, NOW, b"[1]"), b"no json", "BAD_SIGNATURE");
+    refused(&signed(1, NOW - 60_001, python), sent, "STALE");
+    refused(&signed(3, NOW, python), sent, "NOT_REGISTERED");
+    refused(
+        &with(signed(1, NOW, python), "validator-uid", "4"),
+        sent,
+        "WRONG_UID",
+    );
+    // What was packed is hashed as it was sent.
+    let packed = gzip(python);
+    let headers = with(signed(1, NOW, python), "content-encoding", "gzip");
+    refused(&headers, &packed, "BAD_SIGNATURE");
+    // Python writes a blank behind the colon; what is kept is what came.
+    let payload = admit(&ingest, &store, &signed(1, NOW, python), sent);
+    assert_eq!(payload, Ok(hex::encode(Sha256::digest(sent))));
+    // Other blanks do not make another request of it, and none at all do.
+    for body in [
+        &sent[..],
+        br#"{ "challenge_name" :"ab_sniffer_v6"}"#,
+        python,
+    ] {
+        refused(&signed(1, NOW, python), body, "REPLAYED");
+    }
+    admit(&ingest, &store, &signed(1, NOW, sent), sent).unwrap();
+    refused(&signed(1, NOW, sent), sent, "REPLAYED");
+    // Results of challenges are hashed as they are sent, and in no other way.
+    let error = take(&ingest, &signed(1, NOW, python), sent).unwrap_err();
+    assert_eq!(error.code(), "BAD_SIGNATURE");
+}
+
 #[test]
 fn a_record_may_say_for_which_subnet_it_was_signed() {
     let store = store();

@@ -1,7 +1,5 @@
 //! Centralised scoring, as a whole.
 
-#[path = "sn61/auth.rs"]
-mod auth;
 #[path = "sn61/closings.rs"]
 mod closings;
 #[path = "sn61/formats.rs"]

@@ -45,8 +45,9 @@ impl Ingest {
             let max = limits.body_bytes;
             return Err(IngestError::BodyTooLarge { max }.into());
         }
-        let signed = Signed::read(request.headers, request.body)?;
-        signed.check(now_ms, limits.window_ms)?;
+        let mut signed = Signed::read(request.headers, request.body)?;
+        let payload = signed.hash.clone();
+        signed.check_python(request.body, now_ms, limits.window_ms)?;
         let (block, uid) = self.registered(request.netuid, &signed)?;
 
         let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +75,7 @@ impl Ingest {
                 received_ms: now_ms,
                 checked_at: Some(block),
                 signature: Some(hex::encode(&signed.signature)),
-                payload: signed.hash.clone(),
+                payload,
             },
             seen: rows,
         })
