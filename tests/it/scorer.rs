@@ -309,3 +309,41 @@ fn challenges_are_made_and_answers_verified() {
     let (fine, _, error) = run(&["challenge", "create", "sn27", "--difficulty", "0"]);
     assert!(!fine && error.contains('0'), "{error}");
 }
+
+/// A file of the project.
+fn document(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
+}
+
+#[test]
+fn what_the_documents_show_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |text: &str, from: &str, to: &str| {
+        let (_, rest) = text.split_once(from).unwrap();
+        rest.split_once(to).unwrap().0.to_owned()
+    };
+    let file = folder.path().join("scoring.toml");
+    let store = folder.path().join("store");
+    drop(indexer::store::Store::open_sled(&store, true, 1 << 20).unwrap());
+    let settings = part(&document("docs/challenges.md"), "```toml\n", "```");
+    std::fs::write(&file, settings).unwrap();
+    let output = outcome(&[
+        "results",
+        "reports",
+        "--data-dir",
+        text(&store),
+        "--scoring",
+        text(&file),
+        "none.json",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    // The settings are read: what is missing is the report.
+    assert!(said.contains("cannot read the report none.json"), "{said}");
+
+    let input = folder.path().join("input.json");
+    std::fs::write(&input, part(&document("README.md"), "echo '", "' |")).unwrap();
+    let score = ["score", "--profile", "sn27-r2", "--input", text(&input)];
+    let output = outcome(&score);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("193.95"), "{said}");
+}
