@@ -26,7 +26,7 @@ use crate::networks::Network;
 use crate::progress;
 use crate::scorer::Scorer;
 use crate::signals::{stop_on_signal, stopped};
-use crate::telemetry;
+use crate::telemetry::{self, Gauges};
 
 /// Whether the road has a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,12 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
         Serve::No => None,
     };
     let (ledger, scorer) = scoring(&config, &store)?;
+    let gauges = Gauges::default();
     let listener = match listener {
-        Some(listener) => Some((listener, server_options(&config, ledger, scorer.clone())?)),
+        Some(listener) => Some((
+            listener,
+            server_options(&config, &gauges, ledger, scorer.clone())?,
+        )),
         None => None,
     };
     let (source, chain) = tokio::select! {
@@ -85,6 +89,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
         });
     }
     let reader = Arc::new(reader.with_scorer(scorer.clone()));
+    gauges.watch(reader.clone(), store.clone());
     score(scorer.as_ref(), &stop_heard)?;
     let verdicts = verdicts(&config, &store, &notify, stop_heard.clone())?;
     let plan = Plan {
@@ -255,10 +260,12 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
         .ok_or(indexer::store::StoreError::Empty)?;
     let listener = bind(&config).await?;
     let (ledger, scorer) = scoring(&config, &store)?;
-    let options = server_options(&config, ledger, scorer.clone())?;
+    let gauges = Gauges::default();
+    let options = server_options(&config, &gauges, ledger, scorer.clone())?;
     score(scorer.as_ref(), &stop_heard)?;
     announce(&listener)?;
-    let reader = Arc::new(StoreReader::at_rest(store, None).with_scorer(scorer));
+    let reader = Arc::new(StoreReader::at_rest(store.clone(), None).with_scorer(scorer));
+    gauges.watch(reader.clone(), store);
     graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
     Ok(())
 }
@@ -317,6 +324,7 @@ fn score(scorer: Option<&Arc<Scorer>>, stop: &watch::Receiver<bool>) -> Result<(
 
 fn server_options(
     config: &Config,
+    gauges: &Gauges,
     ledger: Arc<Ledger>,
     scorer: Option<Arc<Scorer>>,
 ) -> Result<ServerOptions> {
@@ -324,6 +332,8 @@ fn server_options(
         .reports()
         .map(|limits| Arc::new(StoreIntake::new(ledger, limits, scorer)) as Arc<dyn Intake>);
     let metrics = telemetry::metrics()?;
+    gauges.begin();
+    let gauges = gauges.clone();
     let upkeep = metrics.clone();
     tokio::spawn(async move {
         loop {
@@ -332,7 +342,10 @@ fn server_options(
         }
     });
     Ok(ServerOptions {
-        metrics: Some(Arc::new(move || metrics.render())),
+        metrics: Some(Arc::new(move || {
+            gauges.ages();
+            metrics.render()
+        })),
         intake,
         ..ServerOptions::default()
     })

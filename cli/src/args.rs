@@ -8,8 +8,10 @@ use serde::{Serialize, Serializer};
 
 use crate::networks::Network;
 
+mod probe;
 mod weights;
 
+pub(crate) use probe::*;
 pub(crate) use weights::*;
 
 /// Follows a Bittensor chain, stores it, serves it by GraphQL.
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Rows of weights: plan one, read back what became of it; sending needs a build with the feature submit.
     Weights(WeightsArgs),
+    /// Ask a running program whether it lives or is ready; for health checks.
+    Probe(ProbeArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
 }

@@ -9,6 +9,7 @@ mod decode;
 mod demo;
 mod index;
 mod preflight;
+mod probe;
 mod score;
 mod serve;
 mod verify;
@@ -46,6 +47,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Results(args) => score::results(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Weights(args) => weights::weights(&args),
+        Command::Probe(args) => probe::probe(&args),
         Command::Bench(args) => bench::bench(&args),
     }
 }

@@ -1,5 +1,7 @@
 //! Logs to standard error, metrics for `/metrics`.
 
+mod gauges;
+
 use std::io::IsTerminal;
 
 use anyhow::{Context, Result};
@@ -7,6 +9,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
+
+pub(crate) use gauges::Gauges;
 
 /// Starts logging; call once.
 pub(crate) fn logs(filter: &str, json: bool) -> Result<()> {

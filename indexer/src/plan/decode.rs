@@ -66,6 +66,7 @@ pub(super) async fn window(
         })
         .collect();
     let (done, results) = tokio::sync::oneshot::channel();
+    let started = std::time::Instant::now();
     rayon::spawn(move || {
         let decoded: Vec<_> = jobs
             .into_par_iter()
@@ -83,7 +84,9 @@ pub(super) async fn window(
             .collect();
         let _ = done.send(decoded);
     });
-    let Ok(results) = results.await else {
+    let results = results.await;
+    metrics::histogram!("indexer_decode_seconds").record(started.elapsed().as_secs_f64());
+    let Ok(results) = results else {
         return (
             Vec::new(),
             Some(IndexError::Thread("decode", "a decoder panicked".into())),

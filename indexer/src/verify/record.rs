@@ -22,6 +22,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The words of all verdicts.
+    pub const WORDS: [&'static str; 5] = [
+        "EXACT",
+        "DIFFERS",
+        "INPUT_INCOMPLETE",
+        "RULES_UNKNOWN",
+        "NOT_RUN",
+    ];
+
     /// Its word in reports.
     pub fn word(&self) -> &'static str {
         match self {
