@@ -20,6 +20,8 @@
 //! | `served` | the program's HTTP answers |
 //! | `against` | `check --against-node` finds what was altered, and nothing in a good store |
 //! | `audit` | reports of a subnet against its commitments, and the program's audit |
+//! | `docker` | dashboard, rules and image against the program |
+//! | `examples` | every example of the documents, executed |
 //! | `changes` | lists of changes against a walk over the recorded state |
 //! | `compact` | a store written anew holds the same rows |
 //! | `runtimes` | the manifest against runtimes, and what differs between two |
@@ -45,6 +47,8 @@ mod commits;
 mod compact;
 mod context;
 mod coverage;
+mod docker;
+mod examples;
 mod faults;
 mod heads;
 mod history;

@@ -37,6 +37,9 @@ impl Gauges {
         for verdict in indexer::verify::Verdict::WORDS {
             metrics::counter!("verify_epochs_total", "verdict" => verdict).absolute(0);
         }
+        metrics::counter!("indexer_reorgs_total").absolute(0);
+        metrics::counter!("indexer_undecodable_values_total").absolute(0);
+        metrics::gauge!("graphql_websockets").set(0.0);
         metrics::gauge!("yumascope_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     }
 
