@@ -256,6 +256,37 @@ fn command(text: &str, served: &Served, counted: &mut Counted) {
     counted.add("commands");
 }
 
+/// The examples of the query page, by name.
+fn of_the_page() -> Vec<(String, String)> {
+    let page = std::fs::read_to_string(root().join("graphql/src/server/pages/query.js")).unwrap();
+    let (_, list) = page.split_once("const EXAMPLES = {\n").unwrap();
+    let (list, _) = list.split_once("\n};").unwrap();
+    let lines = list.trim_end().trim_end_matches(',');
+    let all: serde_json::Map<String, Value> =
+        serde_json::from_str(&format!("{{{lines}}}")).expect("the list is JSON");
+    let text = |value: Value| value.as_str().unwrap().to_owned();
+    all.into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect()
+}
+
+#[test]
+fn every_example_of_the_query_page_works() {
+    let served = start(&["demo", "--listen", "127.0.0.1:0"]);
+    wait_until_ready(&served.address);
+    let examples = of_the_page();
+    assert!(examples.len() >= 16, "{}", examples.len());
+    for (name, text) in examples {
+        if text.starts_with("subscription") {
+            let said = stream::first(&served.address, &text);
+            assert!(said["payload"]["errors"].is_null(), "{name}: {said}");
+        } else {
+            let answer = query(&served.address, &text);
+            assert!(answer["errors"].is_null(), "{name}: {}", answer["errors"]);
+        }
+    }
+}
+
 #[test]
 fn every_example_of_the_documents_works() {
     let served = start(&["demo", "--listen", "127.0.0.1:0"]);

@@ -94,6 +94,10 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
             (true, None, _) => "a node that has not told its height yet".to_owned(),
         },
     ));
+    if let Some((first, last)) = status.verified {
+        let text = format!("computed again and compared, of blocks {first} to {last}");
+        rows.push(("Epochs", text));
+    }
     if let Some(why) = &status.stopped {
         rows.push(("Stopped", why.clone()));
     }
