@@ -7,13 +7,29 @@
 use std::sync::Arc;
 
 use chain_metadata::{AccountId, BlockNumber, H256, SpecVersion};
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use serde_json::Value;
 
+use crate::ports::Reader;
+use crate::reads::Reads;
+use crate::schema::Limits;
+
 mod cursor;
+mod filter;
+mod hub;
+mod json;
+mod records;
+mod walk;
 
 pub use crate::ports::{Topic, UnknownTopic};
 pub use cursor::{CursorError, StreamCursor};
+pub(crate) use json::BlockItems;
+pub(crate) use records::{RecordStep, Records};
+pub(crate) use walk::{Beat, Found, Step, Walk};
+
+use filter::Sieve;
+use hub::Hub;
 
 /// Which items of a stream are wanted; what is `None` does not matter, all that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,22 +158,19 @@ impl Default for StreamOptions {
     }
 }
 
-/// All streams over one store; cheap to clone.
+/// All streams over one store; cheap to clone. Clones share what they read.
 #[derive(Clone)]
 pub struct Streams {
-    reads: crate::reads::Reads,
-    options: StreamOptions,
+    hub: Arc<Hub>,
 }
 
 impl Streams {
     /// Streams over a store.
-    pub fn new(
-        reader: Arc<dyn crate::Reader>,
-        limits: &crate::Limits,
-        options: StreamOptions,
-    ) -> Self {
-        let reads = crate::reads::Reads::new(reader, limits.concurrent_reads);
-        Self { reads, options }
+    pub fn new(reader: Arc<dyn Reader>, limits: &Limits, options: StreamOptions) -> Self {
+        let reads = Reads::new(reader, limits.concurrent_reads);
+        Self {
+            hub: Arc::new(Hub::new(reads, options)),
+        }
     }
 
     /// Follows a stream of what is final, behind a cursor or from now on. Dropping it ends it. It
@@ -184,10 +197,150 @@ impl Streams {
     /// # Errors
     /// When the filter or the cursor does not suit the topic.
     pub fn follow_all(&self, wanted: Wanted) -> Result<Messages, StreamError> {
-        if let Some(cursor) = &wanted.after {
-            cursor.check(wanted.topic)?;
-        }
-        let _ = (&self.reads, self.options);
-        Ok(Box::pin(futures::stream::pending()))
+        let sieve = checked(&wanted)?;
+        let hub = self.hub.clone();
+        let began = async move {
+            match begin(hub, sieve, &wanted).await {
+                Ok(way) => way.messages(),
+                Err(error) => stream::once(std::future::ready(Err(error))).boxed(),
+            }
+        };
+        Ok(stream::once(began).flatten().boxed())
     }
+
+    /// A way along the blocks that keeps what it finds as records.
+    pub(crate) async fn walk(&self, wanted: Wanted) -> Result<Walk, StreamError> {
+        let sieve = checked(&wanted)?;
+        Walk::begin(self.hub.clone(), sieve, &wanted).await
+    }
+
+    /// A way along the ledger of results.
+    pub(crate) async fn records(&self, wanted: Wanted) -> Result<Records, StreamError> {
+        let sieve = checked(&wanted)?;
+        Records::begin(self.hub.clone(), sieve, &wanted).await
+    }
+}
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams").finish_non_exhaustive()
+    }
+}
+
+fn checked(wanted: &Wanted) -> Result<Sieve, StreamError> {
+    if let Some(cursor) = &wanted.after {
+        cursor.check(wanted.topic)?;
+    }
+    if wanted.unfinalized && wanted.topic == Topic::Scores {
+        let text = "the stream `scores` is of no block; leave out `unfinalized`";
+        return Err(StreamError::Filter(text.into()));
+    }
+    Sieve::new(wanted.topic, &wanted.filter)
+}
+
+/// Either way.
+enum Way {
+    Blocks(Box<Walk>),
+    Records(Box<Records>),
+}
+
+async fn begin(hub: Arc<Hub>, sieve: Sieve, wanted: &Wanted) -> Result<Way, StreamError> {
+    Ok(match wanted.topic {
+        Topic::Scores => Way::Records(Box::new(Records::begin(hub, sieve, wanted).await?)),
+        _ => Way::Blocks(Box::new(Walk::begin(hub, sieve, wanted).await?)),
+    })
+}
+
+impl Way {
+    fn messages(self) -> Messages {
+        stream::unfold(self, |mut way| async move {
+            let message = way.message().await?;
+            Some((message, way))
+        })
+        .boxed()
+    }
+
+    async fn message(&mut self) -> Option<Result<StreamMessage, StreamError>> {
+        match self {
+            Way::Records(records) => Some(records.next().await?.map(|step| match step {
+                RecordStep::Record(cursor, record) => StreamMessage::Item {
+                    cursor,
+                    block: record.checked_at,
+                    block_hash: None,
+                    spec_version: None,
+                    finalized: true,
+                    value: Arc::new(json::record(&record)),
+                },
+                RecordStep::Heartbeat(beat) => heartbeat(beat),
+            })),
+            Way::Blocks(walk) => {
+                let step = match walk.next().await? {
+                    Ok(step) => step,
+                    Err(error) => return Some(Err(error)),
+                };
+                Some(shown(walk.hub(), step).await)
+            }
+        }
+    }
+}
+
+async fn shown(hub: &Hub, step: Step) -> Result<StreamMessage, StreamError> {
+    Ok(match step {
+        Step::Item(found) => {
+            let Found {
+                cursor,
+                items,
+                index,
+                finalized,
+            } = found;
+            StreamMessage::Item {
+                cursor,
+                block: Some(items.block.number),
+                block_hash: Some(items.block.hash),
+                spec_version: Some(items.block.spec_version),
+                finalized,
+                value: items.value(hub, finalized, index).await?,
+            }
+        }
+        Step::Lagged { cursor, from, to } => StreamMessage::Lagged {
+            cursor,
+            from,
+            to,
+            why: why_lagged(from, to),
+        },
+        Step::Retracted {
+            cursor,
+            above,
+            blocks,
+        } => StreamMessage::Retracted {
+            cursor,
+            above,
+            blocks,
+        },
+        Step::Heartbeat(beat) => heartbeat(beat),
+    })
+}
+
+/// Why blocks were passed over.
+pub(crate) fn why_lagged(from: BlockNumber, to: BlockNumber) -> String {
+    format!(
+        "the blocks from {from} to {to} are not stored here; when the coverage has them, ask for them with a cursor from before this message"
+    )
+}
+
+fn heartbeat(beat: Beat) -> StreamMessage {
+    StreamMessage::Heartbeat {
+        cursor: beat.cursor,
+        indexed: beat.indexed,
+        finalized: beat.finalized,
+        at_ms: beat.at_ms,
+    }
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }

@@ -10,7 +10,7 @@ use chain_metadata::{BlockNumber, H256};
 use crate::ports::Topic;
 
 /// The first bytes of a block's hash; `None` when the block was not stored.
-pub type ForkId = Option<[u8; 8]>;
+pub(crate) type ForkId = Option<[u8; 8]>;
 
 /// The fork id of a block.
 pub(crate) fn fork_id(hash: H256) -> ForkId {
@@ -40,7 +40,7 @@ pub(crate) struct BlockPlace {
     pub(crate) block: BlockNumber,
     /// Which block of that height.
     pub(crate) fork: ForkId,
-    /// The last item that was sent; [`END`] when all are done.
+    /// So many of its items are done, wanted or not; [`END`] when all are.
     pub(crate) index: u32,
     /// Up to this height, at most `block`, all that was sent was final.
     pub(crate) base: BlockNumber,
@@ -48,6 +48,17 @@ pub(crate) struct BlockPlace {
 
 /// The index behind the last item of a block.
 pub(crate) const END: u32 = u32::MAX;
+
+/// Before the first stored block, whichever that is.
+pub(crate) const START: BlockPlace = BlockPlace {
+    block: 0,
+    fork: None,
+    index: 0,
+    base: 0,
+};
+
+/// What stands for a cursor before everything.
+const FIRST: &str = "first";
 
 impl BlockPlace {
     /// Behind a block that is final.
@@ -70,7 +81,9 @@ impl BlockPlace {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
     /// Other people's bytes.
-    #[error("this is no cursor of a stream; take one from a message of it")]
+    #[error(
+        "this is no cursor of a stream; take one from a message of it, or give `first` for all that is stored"
+    )]
     Malformed,
     /// A cursor of another stream.
     #[error(
@@ -167,11 +180,22 @@ impl StreamCursor {
         Ok(Self { topic, place })
     }
 
-    /// Out of a text that must be of this stream.
+    /// The place before everything that is stored.
+    pub fn first(topic: Topic) -> Self {
+        match topic {
+            Topic::Scores => Self::behind_records(0),
+            _ => Self::in_block(topic, START),
+        }
+    }
+
+    /// Out of a text that must be of this stream; `first` is the place before everything.
     ///
     /// # Errors
     /// When the text is no cursor, or one of another stream.
     pub fn decode_for(topic: Topic, text: &str) -> Result<Self, CursorError> {
+        if text == FIRST {
+            return Ok(Self::first(topic));
+        }
         let cursor = Self::decode(text)?;
         cursor.check(topic)?;
         Ok(cursor)
