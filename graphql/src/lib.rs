@@ -11,8 +11,10 @@ mod reads;
 pub mod rest;
 mod schema;
 mod server;
+pub mod streams;
 
 pub use ports::{ReadError, Reader};
 pub use schema::Limits;
 pub use schema::sdl;
 pub use server::{MetricsPage, ServerOptions, serve};
+pub use streams::{StreamCursor, StreamMessage, Streams, Topic};
