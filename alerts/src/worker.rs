@@ -27,6 +27,8 @@ pub enum Message {
     Item {
         /// The place behind it.
         cursor: String,
+        /// Height of its block; `None` where it is of none.
+        block: Option<u32>,
         /// `item` or `lagged`.
         kind: &'static str,
         /// What it is.
@@ -36,6 +38,8 @@ pub enum Message {
     Place {
         /// The place.
         cursor: String,
+        /// Height of the last block up to it.
+        block: Option<u32>,
     },
 }
 
@@ -44,7 +48,8 @@ pub trait Lane: Send {
     /// The next message if there is one now; does not wait.
     ///
     /// # Errors
-    /// When the stream has ended, with the reason; it is followed anew.
+    /// When the stream has ended, with the reason, which is empty when that is as it should be; it
+    /// is followed anew.
     fn take(&mut self) -> Result<Option<Message>, String>;
 }
 
@@ -55,6 +60,9 @@ pub trait Streams: Send + Sync {
     /// # Errors
     /// What is wrong, in a sentence.
     fn check(&self, wanted: &Wanted) -> Result<(), String>;
+
+    /// Height of the highest stored block; `None` while there is none.
+    fn tip(&self) -> Option<u32>;
 
     /// Follows a stream behind a cursor; `first` is before everything, `None` from now on.
     ///
@@ -237,7 +245,8 @@ impl Worker {
         };
         match taken {
             Ok(None) => Ok(false),
-            Ok(Some(Message::Place { cursor })) => {
+            Ok(Some(Message::Place { cursor, block })) => {
+                self.tell_lag(block);
                 let first = self.state.lanes.insert(lane, cursor).is_none();
                 self.dirty = true;
                 // Where a new hook begins must not be lost.
@@ -246,7 +255,13 @@ impl Worker {
                 }
                 Ok(true)
             }
-            Ok(Some(Message::Item { cursor, kind, data })) => {
+            Ok(Some(Message::Item {
+                cursor,
+                block,
+                kind,
+                data,
+            })) => {
+                self.tell_lag(block);
                 let mut body = self.envelope(&lane, &cursor, &wanted.topic);
                 body.insert("kind".into(), kind.into());
                 body.insert("data".into(), data);
@@ -254,16 +269,26 @@ impl Worker {
                 Ok(true)
             }
             Err(why) => {
-                tracing::warn!(
-                    hook = self.hook.name,
-                    lane,
-                    "the stream is followed anew: {why}"
-                );
+                if !why.is_empty() {
+                    tracing::warn!(
+                        hook = self.hook.name,
+                        lane,
+                        "the stream is followed anew: {why}"
+                    );
+                }
                 self.open.remove(&lane);
                 self.anew_ms
                     .insert(lane, now_ms().saturating_add(millis(ANEW)));
                 Ok(false)
             }
+        }
+    }
+
+    /// How many blocks this hook is behind the store.
+    fn tell_lag(&self, block: Option<u32>) {
+        if let (Some(block), Some(tip)) = (block, self.around.streams.tip()) {
+            let lag = f64::from(tip.saturating_sub(block));
+            metrics::gauge!("alerts_hook_lag_blocks", "hook" => self.hook.name.clone()).set(lag);
         }
     }
 

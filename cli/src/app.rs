@@ -86,6 +86,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     }
     let reader = Arc::new(reader.with_scorer(scorer.clone()));
     score(scorer.as_ref(), &stop_heard)?;
+    let hooks = crate::alerts::start(&config, reader.clone(), &stop_heard)?;
     let verdicts = verdicts(&config, &store, &notify, stop_heard.clone())?;
     let plan = Plan {
         from: config.from,
@@ -110,6 +111,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     let Some((listener, options)) = listener else {
         let walked = road.await;
         settled(verdicts).await?;
+        crate::alerts::end(hooks).await;
         // Not inside the macro, which does not look at it when nothing is logged.
         let last = walked?;
         tracing::info!(last, "indexed");
@@ -132,6 +134,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     })
     .await;
     settled(verdicts).await?;
+    crate::alerts::end(hooks).await;
     done
 }
 
@@ -259,7 +262,9 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
     score(scorer.as_ref(), &stop_heard)?;
     announce(&listener)?;
     let reader = Arc::new(StoreReader::at_rest(store, None).with_scorer(scorer));
+    let hooks = crate::alerts::start(&config, reader.clone(), &stop_heard)?;
     graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
+    crate::alerts::end(hooks).await;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod alerts;
 mod audit;
 mod bench;
 mod challenge;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Score(args) => score::score(&args),
         Command::Challenge(args) => challenge::challenge(&args),
         Command::Results(args) => score::results(&args),
+        Command::Alerts(args) => alerts::alerts(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Weights(args) => weights::weights(&args),
         Command::Bench(args) => bench::bench(&args),

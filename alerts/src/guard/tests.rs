@@ -66,7 +66,7 @@ const HOSTILE: &[&str] = &[
     "https://example.com:0/",
     "https://example.com:99999/",
     "https://",
-    "https:///path",
+    "https:///127.0.0.1/",
     "//example.com/",
     "example.com",
     "",

@@ -23,9 +23,13 @@ impl Lane for Counted {
         self.at += 1;
         let cursor = self.at.to_string();
         Ok(Some(match self.at % 5 {
-            0 => Message::Place { cursor },
+            0 => Message::Place {
+                cursor,
+                block: None,
+            },
             _ => Message::Item {
                 cursor,
+                block: u32::try_from(self.at).ok(),
                 kind: "item",
                 data: json!({ "n": self.at }),
             },
@@ -36,6 +40,10 @@ impl Lane for Counted {
 impl Streams for Numbers {
     fn check(&self, _wanted: &Wanted) -> Result<(), String> {
         Ok(())
+    }
+
+    fn tip(&self) -> Option<u32> {
+        None
     }
 
     fn follow(&self, _wanted: &Wanted, after: Option<&str>) -> Result<Box<dyn Lane>, String> {
