@@ -139,8 +139,8 @@ pub enum CommitStep {
 
 /// Answers what happened.
 pub trait Happenings: Send + Sync {
-    /// What happened of a topic in each block, in the order in which the chain tells it; for a
-    /// block this order never changes. [`Topic::Scores`] is of no block: its lists are empty.
+    /// What happened of a topic in each block, in an order that never changes: that of the chain,
+    /// and of commits by entry. [`Topic::Scores`] is of no block: its lists are empty.
     ///
     /// Errors with [`ReadError::OutOfRange`] when a block is not stored, and with
     /// [`ReadError::Restaging`] where what is asked for is being made again.

@@ -232,3 +232,81 @@ fn block_place(bytes: &[u8]) -> Option<BlockPlace> {
         base,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cursors() -> impl Strategy<Value = StreamCursor> {
+        let topic = (0..Topic::ALL.len()).prop_map(|at| Topic::ALL[at]);
+        (
+            topic,
+            any::<u32>(),
+            any::<u32>(),
+            any::<[u8; 8]>(),
+            any::<u32>(),
+        )
+            .prop_map(|(topic, block, index, fork, below)| match topic {
+                Topic::Scores => {
+                    StreamCursor::behind_records(u64::from(block) << 32 | u64::from(index))
+                }
+                _ => StreamCursor::in_block(
+                    topic,
+                    BlockPlace {
+                        block,
+                        fork: (fork != [0; 8]).then_some(fork),
+                        index,
+                        base: block.saturating_sub(below),
+                    },
+                ),
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_read_back(cursor in cursors()) {
+            let text = cursor.encode();
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            prop_assert_eq!(StreamCursor::decode(&text), Ok(cursor));
+            prop_assert_eq!(StreamCursor::decode_for(cursor.topic(), &text), Ok(cursor));
+            prop_assert_eq!(StreamCursor::decode(&text.to_uppercase()), Ok(cursor));
+        }
+
+        #[test]
+        fn foreign_texts_are_refused_without_a_panic(text in ".{0,80}") {
+            if let Ok(cursor) = StreamCursor::decode(&text) {
+                prop_assert_eq!(cursor.encode(), text.to_lowercase());
+            }
+        }
+
+        #[test]
+        fn damaged_texts_are_refused_or_other_places(cursor in cursors(), at in 0_usize..42, with in any::<char>()) {
+            let mut text: Vec<char> = cursor.encode().chars().collect();
+            let at = at % text.len();
+            text[at] = with;
+            let text: String = text.into_iter().collect();
+            if let Ok(other) = StreamCursor::decode(&text) {
+                prop_assert_eq!(other.encode(), text.to_lowercase());
+            }
+        }
+
+        #[test]
+        fn bytes_of_any_length_are_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = StreamCursor::decode(&hex::encode(bytes));
+        }
+    }
+
+    #[test]
+    fn a_place_that_makes_a_later_block_final_is_refused() {
+        let place = BlockPlace {
+            block: 5,
+            fork: None,
+            index: 0,
+            base: 6,
+        };
+        let text = StreamCursor::in_block(Topic::Blocks, place).encode();
+        assert_eq!(StreamCursor::decode(&text), Err(CursorError::Malformed));
+    }
+}
