@@ -110,6 +110,8 @@ const IDLE: Duration = Duration::from_millis(25);
 const AGAIN: Duration = Duration::from_secs(1);
 /// How often a place without a message is kept.
 const KEEP: Duration = Duration::from_secs(10);
+/// How often the place behind messages that arrived is kept. A crash repeats those of this time.
+const KEEP_ARRIVED: Duration = Duration::from_millis(250);
 /// How long it waits before it follows a stream anew.
 const ANEW: Duration = Duration::from_secs(1);
 
@@ -134,6 +136,8 @@ pub struct Worker {
     state: HookState,
     open: BTreeMap<String, Box<dyn Lane>>,
     dirty: bool,
+    /// Whether something arrived that is not kept yet.
+    arrived: bool,
     kept_ms: u64,
     looked_ms: u64,
     anew_ms: BTreeMap<String, u64>,
@@ -166,6 +170,7 @@ impl Worker {
             state,
             open: BTreeMap::new(),
             dirty: false,
+            arrived: false,
             kept_ms: 0,
             looked_ms: 0,
             anew_ms: BTreeMap::new(),
@@ -204,6 +209,11 @@ impl Worker {
             self.looked_ms = now;
             self.take_again()?;
         }
+        let since = now.saturating_sub(self.kept_ms);
+        let due = if self.arrived { KEEP_ARRIVED } else { KEEP };
+        if self.dirty && since >= millis(due) {
+            self.keep()?;
+        }
         let mut busy = false;
         for wanted in self.hook.topics.clone() {
             busy |= self.stream(&wanted)?;
@@ -217,10 +227,6 @@ impl Worker {
                 return Ok(true);
             }
         }
-        let since = now.saturating_sub(self.kept_ms);
-        if self.dirty && since >= millis(KEEP) {
-            self.keep()?;
-        }
         Ok(busy)
     }
 
@@ -230,7 +236,7 @@ impl Worker {
             &hook_name(&self.hook.name),
             &self.state,
         )?;
-        self.dirty = false;
+        (self.dirty, self.arrived) = (false, false);
         self.kept_ms = now_ms();
         Ok(())
     }
@@ -421,7 +427,11 @@ impl Worker {
         self.state
             .lanes
             .insert(pending.lane.clone(), pending.cursor.clone());
-        self.keep()?;
+        (self.dirty, self.arrived) = (true, true);
+        // A message that failed before is on the disk as one to be tried.
+        if pending.attempts > 0 || self.hook.max_body < pending.body.len() {
+            self.keep()?;
+        }
         if let Some(rule) = pending.lane.strip_prefix("alert:")
             && let Ok(seq) = pending.cursor.parse()
         {
