@@ -91,6 +91,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     let reader = Arc::new(reader.with_scorer(scorer.clone()));
     gauges.watch(reader.clone(), store.clone());
     score(scorer.as_ref(), &stop_heard)?;
+    let hooks = crate::alerts::start(&config, reader.clone(), &stop_heard)?;
     let verdicts = verdicts(&config, &store, &notify, stop_heard.clone())?;
     let plan = Plan {
         from: config.from,
@@ -115,6 +116,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     let Some((listener, options)) = listener else {
         let walked = road.await;
         settled(verdicts).await?;
+        crate::alerts::end(hooks).await;
         // Not inside the macro, which does not look at it when nothing is logged.
         let last = walked?;
         tracing::info!(last, "indexed");
@@ -137,6 +139,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     })
     .await;
     settled(verdicts).await?;
+    crate::alerts::end(hooks).await;
     done
 }
 
@@ -266,7 +269,9 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
     announce(&listener)?;
     let reader = Arc::new(StoreReader::at_rest(store.clone(), None).with_scorer(scorer));
     gauges.watch(reader.clone(), store);
+    let hooks = crate::alerts::start(&config, reader.clone(), &stop_heard)?;
     graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
+    crate::alerts::end(hooks).await;
     Ok(())
 }
 

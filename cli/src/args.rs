@@ -8,9 +8,11 @@ use serde::{Serialize, Serializer};
 
 use crate::networks::Network;
 
+mod alerts;
 mod probe;
 mod weights;
 
+pub(crate) use alerts::*;
 pub(crate) use probe::*;
 pub(crate) use weights::*;
 
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Challenge(ChallengeArgs),
     /// Back up, restore or score again the results of challenges that a store keeps.
     Results(ResultsArgs),
+    /// Webhooks and alert rules: check a file of them, try a rule on stored history, list what was given up.
+    Alerts(AlertsArgs),
     /// Audit a subnet's own reports and exports against the chain.
     Audit(AuditArgs),
     /// Rows of weights: plan one, read back what became of it; sending needs a build with the feature submit.
@@ -153,6 +157,10 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scoring: Option<PathBuf>,
+    /// Deliver webhooks and evaluate alert rules as this file says (docs/alerts.md).
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hooks: Option<PathBuf>,
     /// What to log: error, warn, info, debug, or a tracing filter [default: info].
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

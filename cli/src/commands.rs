@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod alerts;
 mod audit;
 mod bench;
 mod challenge;
@@ -45,6 +46,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Score(args) => score::score(&args),
         Command::Challenge(args) => challenge::challenge(&args),
         Command::Results(args) => score::results(&args),
+        Command::Alerts(args) => alerts::alerts(&args),
         Command::Audit(args) => audit::audit(&args),
         Command::Weights(args) => weights::weights(&args),
         Command::Probe(args) => probe::probe(&args),

@@ -65,6 +65,9 @@ pub(crate) struct Config {
     /// Settings of the centralised scorer; none runs without them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scoring: Option<PathBuf>,
+    /// Webhooks and alert rules; none without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hooks: Option<PathBuf>,
     /// Log filter.
     pub(crate) log: String,
     /// Log as JSON lines.
@@ -105,6 +108,7 @@ impl Default for Config {
             ingest_freshness: 60,
             ingest_body_kib: 1_024,
             scoring: None,
+            hooks: None,
             log: "info".into(),
             log_json: false,
         }
@@ -336,6 +340,7 @@ mod tests {
             ingest_freshness: 11,
             ingest_body_kib: 12,
             scoring: Some("/scoring.toml".into()),
+            hooks: Some("/hooks.toml".into()),
             log: "indexer=debug,warn".into(),
             log_json: true,
         };
@@ -360,6 +365,7 @@ mod tests {
             ("INGEST_FRESHNESS", "11"),
             ("INGEST_BODY_KIB", "12"),
             ("SCORING", "/scoring.toml"),
+            ("HOOKS", "/hooks.toml"),
             ("LOG", "indexer=debug,warn"),
             ("LOG_JSON", "true"),
         ];

@@ -1,6 +1,7 @@
 //! `yumascope`: follows a subtensor chain, stores it, serves it.
 
 mod adapters;
+mod alerts;
 mod app;
 mod args;
 mod commands;

@@ -5,14 +5,18 @@
 //! and no chain node. [`serve`] takes a listener and a shutdown future, so that whoever
 //! composes the program (or a test) decides where and how long it runs.
 
+mod execute;
 mod loaders;
 pub mod ports;
 mod reads;
 pub mod rest;
 mod schema;
 mod server;
+pub mod streams;
 
+pub use execute::Executor;
 pub use ports::{ReadError, Reader};
 pub use schema::Limits;
 pub use schema::sdl;
 pub use server::{MetricsPage, ServerOptions, serve};
+pub use streams::{StreamCursor, StreamMessage, Streams, Topic};

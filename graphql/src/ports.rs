@@ -14,6 +14,7 @@ mod history;
 mod results;
 mod runtime;
 mod stake;
+mod streams;
 mod subnet;
 mod verdicts;
 mod whatif;
@@ -26,6 +27,7 @@ pub use history::*;
 pub use results::*;
 pub use runtime::*;
 pub use stake::*;
+pub use streams::*;
 pub use subnet::*;
 pub use verdicts::*;
 pub use whatif::*;
@@ -36,7 +38,9 @@ pub use whatif::*;
 /// keys. Methods may block on a disk: the window calls them outside its event loop. They must be
 /// consistent with each other for any block at or below [`Status::last`]; history does not change.
 /// Blocks above it, if there are any ([`Heads::best`]), are read in the same way and are not final.
-pub trait Reader: Histories + Changes + WhatIfs + Results + Send + Sync + 'static {
+pub trait Reader:
+    Histories + Changes + WhatIfs + Results + Happenings + Send + Sync + 'static
+{
     /// The state of the store and of the road that fills it, read at the moment of the call.
     fn status(&self) -> Result<Status, ReadError>;
 

@@ -22,6 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::ports::{Intake, Reader};
 use crate::reads::Reads;
 use crate::schema::{self, Api, Limits};
+use crate::streams::{StreamOptions, Streams};
 
 mod access_log;
 mod health;
@@ -31,6 +32,7 @@ mod post;
 mod rest;
 mod results;
 mod socket;
+mod sse;
 
 /// Renders what `/metrics` shows, in the Prometheus text format.
 pub type MetricsPage = Arc<dyn Fn() -> String + Send + Sync>;
@@ -56,6 +58,10 @@ pub struct ServerOptions {
     pub intake: Option<Arc<dyn Intake>>,
     /// What `/metrics` shows; without it the route does not exist.
     pub metrics: Option<MetricsPage>,
+    /// The longest time without a message in a stream that can be taken up again.
+    pub heartbeat: Duration,
+    /// The streams, where others use them too; the server makes its own otherwise.
+    pub streams: Option<Streams>,
     /// How long open requests and WebSockets may go on after the shutdown has begun.
     pub shutdown_grace: Duration,
 }
@@ -71,6 +77,8 @@ impl Default for ServerOptions {
             cors: true,
             intake: None,
             metrics: None,
+            heartbeat: Duration::from_secs(15),
+            streams: None,
             shutdown_grace: Duration::from_secs(10),
         }
     }
@@ -87,6 +95,7 @@ impl fmt::Debug for ServerOptions {
             .field("cors", &self.cors)
             .field("intake", &self.intake.is_some())
             .field("metrics", &self.metrics.is_some())
+            .field("heartbeat", &self.heartbeat)
             .field("shutdown_grace", &self.shutdown_grace)
             .finish()
     }
@@ -96,6 +105,7 @@ impl fmt::Debug for ServerOptions {
 #[derive(Clone)]
 struct App {
     api: Api,
+    streams: Streams,
     reads: Reads,
     options: Arc<ServerOptions>,
     limits: Arc<Limits>,
@@ -107,9 +117,9 @@ struct App {
     large: Arc<Semaphore>,
     /// Places for such bodies while they arrive.
     arriving: Arc<Semaphore>,
-    /// Places for WebSockets.
+    /// Places for WebSockets and streams over HTTP.
     sockets: Arc<Semaphore>,
-    /// Held by every open WebSocket; nothing is sent. When all are dropped, none is open.
+    /// Held by every open WebSocket and stream; nothing is sent. When all are dropped, none is open.
     open: mpsc::Sender<Infallible>,
 }
 
@@ -130,9 +140,14 @@ pub async fn serve(
     let grace = options.shutdown_grace;
 
     let limits = Arc::new(options.limits.clone());
+    let heartbeat = options.heartbeat;
+    let streams = options.streams.clone();
+    let streams = streams
+        .unwrap_or_else(|| Streams::new(reader.clone(), &limits, StreamOptions { heartbeat }));
     let reads = Reads::new(reader, limits.concurrent_reads);
     let app = App {
         api: schema::build(reads.clone(), limits.clone(), options.introspection),
+        streams,
         reads,
         stopping: stopping.clone(),
         queries: Arc::new(Semaphore::new(limits.concurrent_queries.max(1))),
@@ -200,6 +215,7 @@ fn router(app: App) -> Router {
     }
     // The last layer is the outermost.
     let mut routes = routes
+        .merge(sse::routes())
         .merge(rest::routes())
         .merge(results::routes())
         .layer(DefaultBodyLimit::disable())

@@ -140,6 +140,7 @@ pub fn compact(dir: &Path, cache_bytes: u64, keep: bool) -> Result<Compacted, Co
             old: told(&wanted),
         });
     }
+    beside_rows(dir, &new)?;
     drop(source);
     rename(dir, &old)?;
     // Under its new name nobody writes it; what was written since the copy shows now.
@@ -163,6 +164,30 @@ pub fn compact(dir: &Path, cache_bytes: u64, keep: bool) -> Result<Compacted, Co
         digest: wanted,
         kept: keep.then_some(old),
     })
+}
+
+/// What the program keeps beside the rows: where its webhooks stand.
+fn beside_rows(from: &Path, to: &Path) -> Result<(), CompactError> {
+    const FOLDER: &str = "alerts";
+    fn tree(from: &Path, to: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(to)?;
+        for entry in std::fs::read_dir(from)? {
+            let entry = entry?;
+            let (path, target) = (entry.path(), to.join(entry.file_name()));
+            if entry.file_type()?.is_dir() {
+                tree(&path, &target)?;
+            } else {
+                std::fs::copy(&path, &target)?;
+                std::fs::File::open(&target)?.sync_all()?;
+            }
+        }
+        Ok(())
+    }
+    let (from, to) = (from.join(FOLDER), to.join(FOLDER));
+    if !from.is_dir() {
+        return Ok(());
+    }
+    folder(format!("copying {}", from.display()), tree(&from, &to))
 }
 
 /// All rows in key order, tables of other programs among them.

@@ -99,7 +99,7 @@ fn who(nested: &NestedCall) -> Option<[u8; 32]> {
 }
 
 /// Storage index and uid of an event `WeightsSet`.
-fn row_of(event: &Event) -> Option<(u16, u16)> {
+pub(crate) fn row_of(event: &Event) -> Option<(u16, u16)> {
     if &*event.name != "WeightsSet" || &*event.pallet != PALLET {
         return None;
     }

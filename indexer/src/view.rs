@@ -12,6 +12,7 @@ pub mod find;
 pub mod series;
 pub mod sets;
 pub mod stake;
+pub mod steps;
 pub mod subnets;
 pub mod tenancy;
 

@@ -93,6 +93,21 @@ fn who_may_import_whom() {
             ],
         ),
         (
+            "alerts",
+            &[
+                "indexer",
+                "graphql",
+                "challenges",
+                "scoring",
+                "weights-out",
+                "replay-node",
+                "yumascope",
+                "axum",
+                "async-graphql",
+                "sled",
+            ],
+        ),
+        (
             "weights-out",
             &["indexer", "graphql", "challenges", "yumascope", "sled"],
         ),

@@ -32,10 +32,12 @@
 //! | `weights_out` | rows of weights planned from the index, and read back with evidence |
 //! | `whatif` | explanations, differences, simulations and copying as served and printed |
 //! | `results` | challenge results beside real epochs; reports taken in by the program |
+//! | `alerts` | webhooks through failures and kills; alert rules and their back-tests |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
 
 mod activity;
 mod against;
+mod alerts;
 mod answers;
 mod architecture;
 mod audit;

@@ -10,6 +10,7 @@ mod results;
 mod road;
 mod runtimes;
 mod stake;
+mod streams;
 mod verdicts;
 mod whatif;
 

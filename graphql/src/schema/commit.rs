@@ -228,6 +228,12 @@ pub(crate) struct CommitStateAt {
 }
 
 impl CommitNode {
+    /// A commit as it stood at the end of a block.
+    pub(crate) fn new(commit: Commit, at: u32) -> Self {
+        let commit = Arc::new(commit);
+        Self { commit, at }
+    }
+
     /// The commit with a name, as it stood at the end of a block; `None` when the ledger does not
     /// have it there.
     pub(crate) async fn named(ctx: &Context<'_>, id: CommitId, at: u32) -> Res<Option<Self>> {

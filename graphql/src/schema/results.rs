@@ -16,7 +16,7 @@ use super::scalars::{Account, U64};
 use crate::loaders::loaders;
 use crate::ports::{self, EpochKey, ResultFilter, ScoreFilter};
 use join::ScoreJoin;
-use record::ChallengeResult;
+pub(crate) use record::ChallengeResult;
 
 /// Entry points about results of challenges.
 #[derive(Default)]

@@ -1,250 +1,275 @@
-//! Streams of what was just stored.
+//! Streams over a WebSocket.
 //!
-//! A client that reads too slowly for the channel behind a stream is told so by a `Lagged` message
-//! and goes on with the newest: the stream itself does not end.
+//! All but `heads` pull: a stream is a place on the chain, from which it reads on at the pace of its
+//! client (see [`crate::streams`]). Nothing is lost when the client is slow.
 
-use std::collections::{HashSet, VecDeque};
+use async_graphql::{Context, Subscription};
+use chain_metadata::AccountId;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 
-use async_graphql::{Context, SimpleObject, Subscription, Union};
-use chain_metadata::{BlockNumber, NetUid};
-use futures::stream::{self, Stream};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
-
-use super::block::BlockNode;
+use super::commit::CommitKind;
 use super::error::{ApiError, Res};
-use super::heads::HeadMessage;
-use super::scalars::{Hash, U64};
-use super::subnet::SubnetNode;
-use crate::loaders::loaders;
-use crate::ports::{Committed, HeadNews, Reader};
-use crate::reads::Reads;
+use super::heads::{self, HeadMessage};
+use super::results::ResultKind;
+use super::scalars::Account;
+use super::stake::StakeMovementKind;
+use super::weights_set::WeightsSetKind;
+use crate::streams::{Filter, RecordStep, StreamCursor, StreamError, Streams, Topic, Walk, Wanted};
+
+mod messages;
+
+use messages::{
+    BlockMessage, CommitMessage, CommitStep, EpochMessage, Message, ScoreMessage,
+    StakeMovementMessage, WeightsSetMessage,
+};
 
 /// The root of all subscriptions.
 pub(crate) struct Subscription;
 
-/// Streams over a WebSocket (sub-protocol graphql-transport-ws). `blocks` and `epochs` tell only of
-/// finalized, durably stored blocks, `heads` of unfinalized ones too.
+/// Streams over a WebSocket (sub-protocol graphql-transport-ws). Every stream but `heads` can be
+/// taken up again: each message has a cursor, and `after: cursor` goes on behind it, out of the
+/// store as far as that is behind, then with what is new, without gap and without repetition.
+/// `after: "first"` begins with all that is stored; without `after` a stream begins now. The first
+/// message, unless something was retracted, is a heartbeat with the place of the beginning.
 #[Subscription]
 impl Subscription {
-    /// Every block after it is stored, in order, from now on.
+    /// Every block, in order.
     async fn blocks(
         &self,
         ctx: &Context<'_>,
-    ) -> Result<impl Stream<Item = BlockMessage> + use<>, ApiError> {
-        let receiver = listen(ctx, |reader| reader.subscribe())?;
-        Ok(messages(receiver, |heard| match heard {
-            Heard::Block(committed) => vec![BlockMessage::Committed(BlockCommitted(committed))],
-            Heard::Lagged(lagged) => vec![BlockMessage::Lagged(lagged)],
-        }))
+        #[graphql(
+            desc = "The cursor of the last message that was taken, or first; without it from now on."
+        )]
+        after: Option<String>,
+        #[graphql(
+            desc = "Whether blocks that are not final yet are told of, and retracted when they lose.",
+            default
+        )]
+        unfinalized: bool,
+    ) -> Result<BoxStream<'static, Res<BlockMessage>>, ApiError> {
+        walk(ctx, Topic::Blocks, Filter::default(), after, unfinalized).await
     }
 
-    /// Every epoch of a subnet after the block it ran in is stored, from now on. Within a block in
-    /// ascending netuid.
+    /// Every epoch of a mechanism of a subnet. Within a block in ascending netuid and mechanism.
     async fn epochs(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only epochs of these subnets; without it of all.")] netuids: Option<
             Vec<u16>,
         >,
-    ) -> Result<impl Stream<Item = EpochMessage> + use<>, ApiError> {
-        let receiver = listen(ctx, |reader| reader.subscribe())?;
-        let wanted: Option<HashSet<u16>> = netuids.map(|netuids| netuids.into_iter().collect());
-        Ok(messages(receiver, move |heard| match heard {
-            Heard::Lagged(lagged) => vec![EpochMessage::Lagged(lagged)],
-            Heard::Block(committed) => {
-                let (number, hash) = (committed.number, committed.hash);
-                let ran = committed.epochs.into_iter();
-                ran.filter(|netuid| wanted.as_ref().is_none_or(|set| set.contains(&netuid.0)))
-                    .map(|netuid| {
-                        EpochMessage::Ran(EpochRan {
-                            number,
-                            hash: Hash(hash),
-                            netuid,
-                        })
-                    })
-                    .collect()
-            }
-        }))
+        #[graphql(
+            desc = "The cursor of the last message that was taken, or first; without it from now on."
+        )]
+        after: Option<String>,
+        #[graphql(
+            desc = "Whether blocks that are not final yet are told of, and retracted when they lose.",
+            default
+        )]
+        unfinalized: bool,
+    ) -> Result<BoxStream<'static, Res<EpochMessage>>, ApiError> {
+        let filter = Filter {
+            netuids,
+            ..Filter::default()
+        };
+        walk(ctx, Topic::Epochs, filter, after, unfinalized).await
+    }
+
+    /// Every row of the weight matrix that was set, with what set it. Of several that set one row in
+    /// one block it is the last.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn weights_set(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Only rows of these subnets, of all their mechanisms; without it of all."
+        )]
+        netuids: Option<Vec<u16>>,
+        #[graphql(desc = "Only rows of these hotkeys; without it of all.")] hotkeys: Option<
+            Vec<Account>,
+        >,
+        #[graphql(desc = "Only rows that were set in one of these ways; without it in any.")]
+        kinds: Option<Vec<WeightsSetKind>>,
+        #[graphql(
+            desc = "The cursor of the last message that was taken, or first; without it from now on."
+        )]
+        after: Option<String>,
+        #[graphql(
+            desc = "Whether blocks that are not final yet are told of, and retracted when they lose.",
+            default
+        )]
+        unfinalized: bool,
+    ) -> Result<BoxStream<'static, Res<WeightsSetMessage>>, ApiError> {
+        let filter = filter(netuids, hotkeys, kinds.map(names));
+        walk(ctx, Topic::Weights, filter, after, unfinalized).await
+    }
+
+    /// Every step of the commit ledger: commits made, revealed, overdue and so on.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn commits(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Only commits in these subnets, of all their mechanisms; without it in all."
+        )]
+        netuids: Option<Vec<u16>>,
+        #[graphql(desc = "Only commits of these hotkeys; without it of all.")] hotkeys: Option<
+            Vec<Account>,
+        >,
+        #[graphql(desc = "Only commits of these kinds; without it of all.")] kinds: Option<
+            Vec<CommitKind>,
+        >,
+        #[graphql(desc = "Only these steps; without it all.")] steps: Option<Vec<CommitStep>>,
+        #[graphql(
+            desc = "The cursor of the last message that was taken, or first; without it from now on."
+        )]
+        after: Option<String>,
+        #[graphql(
+            desc = "Whether blocks that are not final yet are told of, and retracted when they lose.",
+            default
+        )]
+        unfinalized: bool,
+    ) -> Result<BoxStream<'static, Res<CommitMessage>>, ApiError> {
+        // Names of kinds and of steps have nothing in common.
+        let words = match (kinds.map(names), steps.map(names)) {
+            (Some(kinds), Some(steps)) => Some([kinds, steps].concat()),
+            (kinds, steps) => kinds.or(steps),
+        };
+        let filter = filter(netuids, hotkeys, words);
+        walk(ctx, Topic::Commits, filter, after, unfinalized).await
+    }
+
+    /// Every movement of stake.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn stake_movements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only movements from or to these subnets; without it all.")]
+        netuids: Option<Vec<u16>>,
+        #[graphql(desc = "Only movements from or to these hotkeys; without it all.")]
+        hotkeys: Option<Vec<Account>>,
+        #[graphql(desc = "Only movements of these kinds; without it all.")] kinds: Option<
+            Vec<StakeMovementKind>,
+        >,
+        #[graphql(
+            desc = "The cursor of the last message that was taken, or first; without it from now on."
+        )]
+        after: Option<String>,
+        #[graphql(
+            desc = "Whether blocks that are not final yet are told of, and retracted when they lose.",
+            default
+        )]
+        unfinalized: bool,
+    ) -> Result<BoxStream<'static, Res<StakeMovementMessage>>, ApiError> {
+        let filter = filter(netuids, hotkeys, kinds.map(names));
+        walk(ctx, Topic::Stake, filter, after, unfinalized).await
+    }
+
+    /// Every record in the ledger of challenge results: runs, submissions, scores, comparisons and
+    /// closed periods, in the order of their numbers. New ones are looked for once a second.
+    async fn scores(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only records of these subnets; without it of all.")] netuids: Option<
+            Vec<u16>,
+        >,
+        #[graphql(desc = "Only records about or reported by these hotkeys; without it all.")]
+        hotkeys: Option<Vec<Account>>,
+        #[graphql(desc = "Only records of these kinds; without it of all.")] kinds: Option<
+            Vec<ResultKind>,
+        >,
+        #[graphql(
+            desc = "The cursor of the last message that was taken, or first; without it from now on."
+        )]
+        after: Option<String>,
+    ) -> Result<BoxStream<'static, Res<ScoreMessage>>, ApiError> {
+        let filter = filter(netuids, hotkeys, kinds.map(names));
+        let wanted = wanted(Topic::Scores, filter, after, false)?;
+        let records = streams(ctx)?.records(wanted).await.map_err(refused)?;
+        Ok(stream::unfold(records, |mut records| async move {
+            let message = records
+                .next()
+                .await?
+                .map_err(refused)
+                .map(|step| match step {
+                    RecordStep::Record(cursor, record) => ScoreMessage::record(cursor, record),
+                    RecordStep::Heartbeat(beat) => ScoreMessage::Heartbeat(beat.into()),
+                });
+            Some((message, records))
+        })
+        .boxed())
     }
 
     /// The best chain from now on: unfinalized blocks as they are added, retracted from the top
-    /// down when their branch loses, and finalized. It ends at once when they are not followed. A block is never added on one that was not
-    /// added, finalized, or there when the stream began.
-    async fn heads(
-        &self,
-        ctx: &Context<'_>,
-    ) -> Result<impl Stream<Item = HeadMessage> + use<>, ApiError> {
-        let receiver = listen(ctx, |reader| reader.subscribe_heads())?;
-        Ok(messages(receiver, |heard| match heard {
-            Heard::Block(news) => HeadMessage::of(news).into_iter().collect(),
-            Heard::Lagged(lagged) => vec![HeadMessage::Lagged(lagged)],
-        }))
+    /// down when their branch loses, and finalized. It ends at once when they are not followed. A
+    /// block is never added on one that was not added, finalized, or there when the stream began.
+    /// It has no cursors: `blocks(unfinalized: true)` has.
+    async fn heads(&self, ctx: &Context<'_>) -> Result<BoxStream<'static, HeadMessage>, ApiError> {
+        heads::follow(ctx)
     }
 }
 
-/// A receiver of what happens from now on. Loaders belong to one message, so they are not there
-/// yet when a stream begins.
-fn listen<T>(
-    ctx: &Context<'_>,
-    subscribe: impl Fn(&dyn Reader) -> Receiver<T>,
-) -> Res<Receiver<T>> {
-    ctx.data_opt::<Reads>()
-        .map(|reads| subscribe(reads.reader()))
-        .ok_or_else(|| ApiError::internal("the schema has no reads"))
+fn streams<'a>(ctx: &Context<'a>) -> Res<&'a Streams> {
+    ctx.data_opt::<Streams>()
+        .ok_or_else(|| ApiError::internal("the schema has no streams"))
 }
 
-/// What the channel gave.
-enum Heard<T> {
-    Block(T),
-    Lagged(Lagged),
-}
-
-/// What is told of a block.
-trait News: Clone + Send + 'static {
-    /// Its height, or how many messages were lost before it was told here.
-    fn block(&self) -> Result<BlockNumber, u64>;
-}
-
-impl News for Committed {
-    fn block(&self) -> Result<BlockNumber, u64> {
-        Ok(self.number)
-    }
-}
-
-impl News for HeadNews {
-    fn block(&self) -> Result<BlockNumber, u64> {
-        match self {
-            HeadNews::Missed(missed) => Err(*missed),
-            told => told.number().ok_or(0),
-        }
-    }
-}
-
-/// Turns a channel into messages. It ends only when the sender is gone.
-fn messages<T: News, M>(
-    receiver: Receiver<T>,
-    each: impl Fn(Heard<T>) -> Vec<M>,
-) -> impl Stream<Item = M> {
-    struct State<T, M, F> {
-        receiver: Receiver<T>,
-        last_seen: Option<BlockNumber>,
-        ready: VecDeque<M>,
-        each: F,
-    }
-    let state = State {
-        receiver,
-        last_seen: None,
-        ready: VecDeque::new(),
-        each,
-    };
-    stream::unfold(state, |mut state| async move {
-        loop {
-            if let Some(message) = state.ready.pop_front() {
-                return Some((message, state));
-            }
-            let told = match state.receiver.recv().await {
-                Ok(news) => news.block().map(|number| (number, news)),
-                Err(RecvError::Lagged(missed)) => Err(missed),
-                Err(RecvError::Closed) => return None,
-            };
-            let heard = match told {
-                Ok((number, news)) => {
-                    state.last_seen = Some(number);
-                    Heard::Block(news)
-                }
-                Err(missed) => {
-                    metrics::counter!("graphql_subscription_lagged_total").increment(1);
-                    Heard::Lagged(Lagged {
-                        missed: U64(missed),
-                        last_seen: state.last_seen,
-                    })
-                }
-            };
-            state.ready = (state.each)(heard).into();
-        }
+fn wanted(topic: Topic, filter: Filter, after: Option<String>, unfinalized: bool) -> Res<Wanted> {
+    let after = after.map(|text| StreamCursor::decode_for(topic, &text));
+    Ok(Wanted {
+        topic,
+        filter,
+        after: after
+            .transpose()
+            .map_err(|error| ApiError::bad_input(format!("`after`: {error}")))?,
+        unfinalized,
     })
 }
 
-/// A message of the stream of blocks.
-#[derive(Union)]
-pub(crate) enum BlockMessage {
-    Committed(BlockCommitted),
-    Lagged(Lagged),
+/// The names of enumeration values, as the streams know them.
+fn names<T: async_graphql::resolver_utils::EnumType>(values: Vec<T>) -> Vec<String> {
+    let name = |value: &T| {
+        let items = T::items().iter();
+        let found = items.into_iter().find(|item| item.value == *value);
+        found.map_or_else(String::new, |item| item.name.to_owned())
+    };
+    values.iter().map(name).collect()
 }
 
-/// A message of the stream of epochs.
-#[derive(Union)]
-pub(crate) enum EpochMessage {
-    Ran(EpochRan),
-    Lagged(Lagged),
-}
-
-/// Word of a stored block.
-pub(crate) struct BlockCommitted(Committed);
-
-/// A block that was just stored.
-#[async_graphql::Object]
-impl BlockCommitted {
-    /// Height of the block.
-    async fn number(&self) -> u32 {
-        self.0.number
-    }
-
-    /// Hash of the block.
-    async fn hash(&self) -> Hash {
-        Hash(self.0.hash)
-    }
-
-    /// Subnets whose epoch ran in the block, ascending; empty for most blocks.
-    async fn epochs(&self) -> Vec<u16> {
-        self.0.epochs.iter().map(|netuid| netuid.0).collect()
-    }
-
-    /// The block.
-    async fn block(&self, ctx: &Context<'_>) -> Res<BlockNode> {
-        Ok(BlockNode(loaders(ctx)?.block(self.0.number).await?))
+fn filter(
+    netuids: Option<Vec<u16>>,
+    hotkeys: Option<Vec<Account>>,
+    kinds: Option<Vec<String>>,
+) -> Filter {
+    let account = |account: Account| -> AccountId { account.0 };
+    Filter {
+        netuids,
+        hotkeys: hotkeys.map(|hotkeys| hotkeys.into_iter().map(account).collect()),
+        kinds,
     }
 }
 
-/// Word of an epoch.
-pub(crate) struct EpochRan {
-    number: BlockNumber,
-    hash: Hash,
-    netuid: NetUid,
-}
-
-/// An epoch that ran in a block that was just stored.
-#[async_graphql::Object]
-impl EpochRan {
-    /// Height of the block in which the epoch ran.
-    async fn number(&self) -> u32 {
-        self.number
-    }
-
-    /// Hash of that block.
-    async fn hash(&self) -> Hash {
-        self.hash
-    }
-
-    /// Number of the subnet.
-    async fn netuid(&self) -> u16 {
-        self.netuid.0
-    }
-
-    /// The subnet at the end of that block; null when it does not exist any more.
-    async fn subnet(&self, ctx: &Context<'_>) -> Res<Option<SubnetNode>> {
-        SubnetNode::at(ctx, self.number, self.netuid).await
+/// What a client is told of it.
+fn refused(error: StreamError) -> ApiError {
+    match error {
+        StreamError::Read(error) => error.into(),
+        other => ApiError::bad_input(other.to_string()),
     }
 }
 
-/// The client read too slowly and missed messages. Nothing is lost in the store: query the blocks
-/// after `lastSeen` (of `heads`: status and the unfinalized blocks). The stream goes on after this
-/// message.
-#[derive(SimpleObject)]
-pub(crate) struct Lagged {
-    /// How many messages about blocks were passed over.
-    missed: U64,
-    /// Height of the last block this stream heard of before the gap; null when it heard of none.
-    last_seen: Option<u32>,
+/// A stream along the blocks. It ends after an error.
+async fn walk<M: Message>(
+    ctx: &Context<'_>,
+    topic: Topic,
+    filter: Filter,
+    after: Option<String>,
+    unfinalized: bool,
+) -> Res<BoxStream<'static, Res<M>>> {
+    let wanted = wanted(topic, filter, after, unfinalized)?;
+    let walk: Walk = streams(ctx)?.walk(wanted).await.map_err(refused)?;
+    Ok(stream::unfold(walk, |mut walk| async move {
+        let message = walk.next().await?.map_err(refused).and_then(M::of);
+        Some((message, walk))
+    })
+    .boxed())
 }

@@ -78,6 +78,13 @@ pub(crate) struct NotCompared {
 #[derive(Clone)]
 pub(crate) struct VerificationNode(Verification);
 
+impl VerificationNode {
+    /// A record, to be shown.
+    pub(crate) fn new(record: Verification) -> Self {
+        Self(record)
+    }
+}
+
 /// What is known of an epoch after it was computed again by the rules of its runtime and compared
 /// with what the chain stored. With several mechanisms incentive and bonds are each mechanism's
 /// own, the other fields are in the record of mechanism 0.

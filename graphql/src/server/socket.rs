@@ -2,7 +2,7 @@
 //!
 //! A socket is one task with three duties: carry messages, ask from time to time whether the other
 //! side is still there, and close when the server stops. A client that reads slowly stops its own
-//! task at the send; the channel behind its streams then drops messages and says so.
+//! task at the send; its streams then just fall behind, since they pull.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::{App, stopped};
 use crate::schema::Api;
 use crate::schema::limits::over_limit;
+use crate::streams::Streams;
 
 /// How long a client may take to introduce itself (`connection_init`).
 const INIT_TIME: Duration = Duration::from_secs(10);
@@ -58,6 +59,7 @@ pub(super) async fn upgrade(State(app): State<App>, upgrade: WebSocketUpgrade) -
         let _open = app.open.clone();
         let executor = Bounded {
             api: app.api.clone(),
+            streams: app.streams.clone(),
             places: Arc::new(Semaphore::new(app.limits.operations_per_websocket)),
             most: app.limits.operations_per_websocket,
         };
@@ -146,6 +148,7 @@ fn bye(code: u16, reason: &str) -> Message {
 #[derive(Clone)]
 struct Bounded {
     api: Api,
+    streams: Streams,
     places: Arc<Semaphore>,
     most: usize,
 }
@@ -170,6 +173,7 @@ impl Executor for Bounded {
             let refused = async_graphql::Response::from_errors(vec![error]);
             return stream::once(std::future::ready(refused)).boxed();
         };
+        let request = request.data(self.streams.clone());
         self.api
             .execute_stream_with_session_data(request, session_data.unwrap_or_default())
             .inspect(move |_| {

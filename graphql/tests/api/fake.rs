@@ -14,6 +14,7 @@ mod changes;
 mod history;
 mod records;
 pub(crate) mod results;
+pub(crate) mod streams;
 mod verdicts;
 mod whatif;
 
@@ -30,6 +31,16 @@ pub(crate) struct Held {
     pub(crate) unfinalized: Option<u32>,
     /// This block's branch has lost, says whoever asks.
     pub(crate) dropped: Option<BlockNumber>,
+    /// From these heights on blocks are of another branch, with other hashes.
+    pub(crate) branches: BTreeMap<BlockNumber, u8>,
+    /// Blocks within the range that are not stored.
+    pub(crate) holes: Vec<(BlockNumber, BlockNumber)>,
+    /// Subnets whose epoch ran, by block.
+    pub(crate) epochs: BTreeMap<BlockNumber, Vec<u16>>,
+    /// Blocks whose commits are being made again are above this one.
+    pub(crate) restaged: Option<BlockNumber>,
+    /// How many records of results there are.
+    pub(crate) records: u64,
     pub(crate) subnets: u16,
     pub(crate) neurons: u16,
     pub(crate) node_finalized: Option<BlockNumber>,
@@ -66,6 +77,11 @@ impl Fake {
                 last: Some(20),
                 unfinalized: None,
                 dropped: None,
+                branches: BTreeMap::new(),
+                holes: Vec::new(),
+                epochs: BTreeMap::new(),
+                restaged: None,
+                records: 300,
                 subnets: 3,
                 neurons: 4,
                 node_finalized: None,
@@ -99,12 +115,16 @@ impl Fake {
             let number = held.last.map_or(0, |last| last + 1);
             held.last = Some(number);
             held.first.get_or_insert(number);
+            held.epochs.insert(number, epochs.to_vec());
+            // The highest unfinalized one became final.
+            held.unfinalized = held.unfinalized.map(|above| above.saturating_sub(1));
             number
         };
+        let hash = self.held().hash(number);
         // An error only says that nobody listens.
         let _ = self.sender.send(Committed {
             number,
-            hash: hash_of(number),
+            hash,
             epochs: epochs.iter().map(|netuid| NetUid(*netuid)).collect(),
         });
         number
@@ -139,6 +159,14 @@ impl Fake {
 
     fn check(&self, asked: BlockNumber) -> Result<(), ReadError> {
         let held = self.held();
+        let (first, last) = (held.first, held.last);
+        if held
+            .holes
+            .iter()
+            .any(|hole| (hole.0..=hole.1).contains(&asked))
+        {
+            return Err(ReadError::OutOfRange { asked, first, last });
+        }
         match (held.first, held.best()) {
             (Some(first), Some(best)) if (first..=best).contains(&asked) => Ok(()),
             (first, last) => Err(ReadError::OutOfRange { asked, first, last }),
@@ -178,8 +206,8 @@ impl Reader for Fake {
             chain: Some("<Fake> chain".into()),
             first: held.first,
             last: held.last,
-            spans: held.first.zip(held.last).into_iter().collect(),
-            last_hash: held.last.map(hash_of),
+            spans: held.spans(),
+            last_hash: held.last.map(|last| held.hash(last)),
             last_timestamp_ms: held.last.map(|_| WIDE),
             last_spec: held.last.map(spec_of),
             node_finalized: held.node_finalized,
@@ -191,7 +219,7 @@ impl Reader for Fake {
             format_version: 1,
             heads: Heads {
                 followed: held.unfinalized.is_some(),
-                best: held.best().map(|best| (best, hash_of(best))),
+                best: held.best().map(|best| (best, held.hash(best))),
                 unfinalized: held.unfinalized.unwrap_or(0),
                 trouble: held.unfinalized.map(|_| "the node is tired".into()),
             },
@@ -206,7 +234,14 @@ impl Reader for Fake {
             .map(|n| {
                 let finalized = Some(*n) <= last;
                 let block = block(*n);
-                self.check(*n).ok().map(|()| Block { finalized, ..block })
+                let hash = self.held().hash(*n);
+                let parent_hash = n.checked_sub(1).map_or(H256::ZERO, |n| self.held().hash(n));
+                self.check(*n).ok().map(|()| Block {
+                    finalized,
+                    hash,
+                    parent_hash,
+                    ..block
+                })
             })
             .collect())
     }
@@ -219,7 +254,7 @@ impl Reader for Fake {
         };
         let each = hashes.iter();
         Ok(each
-            .map(|hash| (first..=last).find(|n| hash_of(*n) == *hash))
+            .map(|hash| (first..=last).find(|n| held.hash(*n) == *hash))
             .collect())
     }
 

@@ -15,5 +15,6 @@ mod server;
 mod stake;
 mod state;
 mod stream;
+mod streams;
 mod verdicts;
 mod whatif;

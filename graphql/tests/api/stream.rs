@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::fake::{Fake, hash_of};
+use crate::fake::{Fake, account, hash_of};
 use crate::http::{Server, start, start_with};
 
 struct Client(WebSocketStream<TcpStream>);
@@ -78,6 +78,25 @@ impl Client {
     }
 }
 
+impl Client {
+    /// The next message of a stream that is no heartbeat.
+    async fn item(&mut self, id: &str, field: &str) -> Value {
+        loop {
+            let message = self.data(id).await[field].take();
+            if message["__typename"] != "Heartbeat" {
+                return message;
+            }
+        }
+    }
+
+    /// Waits for the first heartbeat: from there on nothing is missed.
+    async fn begun(&mut self, id: &str, field: &str) -> Value {
+        let message = self.data(id).await[field].take();
+        assert_eq!(message["__typename"], "Heartbeat", "{message}");
+        message
+    }
+}
+
 async fn listening(server: &Server, count: usize) {
     for _ in 0..1000 {
         if server.fake.listeners() == count {
@@ -89,28 +108,50 @@ async fn listening(server: &Server, count: usize) {
 }
 
 const BLOCKS: &str = "subscription { blocks { __typename
-    ... on BlockCommitted { number hash epochs block { number extrinsics { totalCount } subnet(netuid: 1) { stamp { block } } } }
-    ... on Lagged { missed lastSeen } } }";
+    ... on Heartbeat { cursor indexed finalized atMs }
+    ... on BlockCommitted { cursor number hash specVersion finalized epochs block { number extrinsics { totalCount } subnet(netuid: 1) { stamp { block } } } }
+    ... on Lagged { missed lastSeen from to } ... on Retracted { above } } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_are_told_after_their_commit() {
     let server = start(Fake::new()).await;
     let mut client = ready(&server).await;
     client.subscribe("s", BLOCKS).await;
-    listening(&server, 1).await;
+    let beat = client.begun("s", "blocks").await;
+    assert_eq!(
+        (&beat["indexed"], &beat["finalized"]),
+        (&json!(20), &json!(null))
+    );
+    let mut cursors = vec![beat["cursor"].clone()];
     for (number, epochs) in [(21, vec![]), (22, vec![1, 7])] {
         assert_eq!(server.fake.commit(&epochs), number);
+        let mut item = client.item("s", "blocks").await;
+        cursors.push(item["cursor"].take());
         assert_eq!(
-            client.data("s").await["blocks"],
+            item,
             json!({
-                "__typename": "BlockCommitted", "number": number,
-                "hash": hash_of(number).to_string(), "epochs": epochs,
+                "__typename": "BlockCommitted", "cursor": null, "number": number,
+                "hash": hash_of(number).to_string(), "specVersion": 301, "finalized": true,
+                "epochs": epochs,
                 "block": {
                     "number": number, "extrinsics": { "totalCount": 3 },
                     "subnet": { "stamp": { "block": number } },
                 },
             })
         );
+    }
+    // Behind each cursor comes exactly the rest.
+    for (number, cursor) in (21..).zip(&cursors) {
+        let query = BLOCKS.replace("blocks {", &format!("blocks(after: {cursor}) {{"));
+        client.subscribe("again", &query).await;
+        client.begun("again", "blocks").await;
+        for number in number..=22 {
+            assert_eq!(client.item("again", "blocks").await["number"], number);
+        }
+        client
+            .send(json!({ "id": "again", "type": "complete" }))
+            .await;
+        assert_eq!(client.next().await["type"], "complete");
     }
     // The other side may end one stream and go on with the socket.
     client.send(json!({ "id": "s", "type": "complete" })).await;
@@ -128,12 +169,12 @@ async fn blocks_are_told_after_their_commit() {
 async fn epochs_are_filtered_by_subnet() {
     let server = start(Fake::new()).await;
     let mut client = ready(&server).await;
-    let fields =
-        "__typename ... on EpochRan { number hash netuid subnet { netuid stamp { block } } }";
+    let fields = "__typename ... on EpochRan { number hash netuid mechanism epochIndex finalized
+        subnet { netuid stamp { block } } verification { verdict blockNumber } }";
     client
         .subscribe("all", &format!("subscription {{ epochs {{ {fields} }} }}"))
         .await;
-    listening(&server, 1).await;
+    client.begun("all", "epochs").await;
     let mut other = ready(&server).await;
     other
         .subscribe(
@@ -141,44 +182,126 @@ async fn epochs_are_filtered_by_subnet() {
             &format!("subscription {{ epochs(netuids: [2]) {{ {fields} }} }}"),
         )
         .await;
-    listening(&server, 2).await;
+    other.begun("two", "epochs").await;
     server.fake.commit(&[1]);
     server.fake.commit(&[]);
     server.fake.commit(&[1, 2]);
     let epoch = |number: u32, netuid: u16| {
         json!({
             "__typename": "EpochRan", "number": number, "hash": hash_of(number).to_string(),
-            "netuid": netuid, "subnet": { "netuid": netuid, "stamp": { "block": number } },
+            "netuid": netuid, "mechanism": 0, "epochIndex": "7", "finalized": true,
+            "subnet": { "netuid": netuid, "stamp": { "block": number } },
+            "verification": { "verdict": "DIFFERS", "blockNumber": number },
         })
     };
     for expected in [epoch(21, 1), epoch(23, 1), epoch(23, 2)] {
-        assert_eq!(client.data("all").await["epochs"], expected);
+        assert_eq!(client.item("all", "epochs").await, expected);
     }
-    assert_eq!(other.data("two").await["epochs"], epoch(23, 2));
+    assert_eq!(other.item("two", "epochs").await, epoch(23, 2));
 }
 
-// One thread: the server cannot read the channel while the burst is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_stream_has_its_items() {
+    let server = start(Fake::new()).await;
+    let mut client = ready(&server).await;
+    let hotkey = account(2).to_string();
+    let cases = [
+        (
+            "weightsSet",
+            format!(
+                "(after: \"first\", netuids: [1, 2], hotkeys: [\"{hotkey}\"], kinds: [HASH_REVEAL])"
+            ),
+            "... on WeightsRowSet { cursor number hash specVersion finalized netuid mechanism uid
+                set { kind hotkey versionKey } }",
+            json!({ "number": 10, "netuid": 2, "mechanism": 0, "uid": 0, "finalized": true,
+                "specVersion": 300, "set": { "kind": "HASH_REVEAL", "hotkey": hotkey,
+                "versionKey": "9007199254740993" } }),
+        ),
+        (
+            "commits",
+            "(after: \"first\", netuids: [1], kinds: [HASH], steps: [ATTEMPTED])".to_owned(),
+            "... on CommitStepped { cursor number hash specVersion finalized step
+                commit { id state asOfBlock } }",
+            json!({ "number": 10, "specVersion": 300, "finalized": true, "step": "ATTEMPTED",
+                "commit": { "id": "10-0", "state": "COMMITTED", "asOfBlock": 10 } }),
+        ),
+        (
+            "stakeMovements",
+            "(after: \"first\", netuids: [1], kinds: [MOVED_AND_TRANSFERRED])".to_owned(),
+            "... on StakeMoved { cursor number hash specVersion finalized
+                movement { id kind tao fee } }",
+            json!({ "number": 11, "specVersion": 300, "finalized": true,
+                "movement": { "id": "11-1", "kind": "MOVED_AND_TRANSFERRED",
+                "tao": "9007199254740993", "fee": null } }),
+        ),
+    ];
+    for (field, arguments, fields, expected) in cases {
+        let query = format!("subscription {{ {field}{arguments} {{ __typename {fields} }} }}");
+        client.subscribe(field, &query).await;
+        client.begun(field, field).await;
+        let mut item = client.item(field, field).await;
+        assert_eq!(
+            item["hash"],
+            hash_of(u32::try_from(item["number"].as_u64().unwrap()).unwrap()).to_string()
+        );
+        assert!(item["cursor"].as_str().unwrap().len() > 20);
+        for own in ["__typename", "hash", "cursor"] {
+            item.as_object_mut().unwrap().remove(own);
+        }
+        assert_eq!(item, expected);
+        // Others of the same stream may be on their way.
+        client
+            .send(json!({ "id": field, "type": "complete" }))
+            .await;
+        while client.next().await["type"] != "complete" {}
+    }
+    let query = "subscription { scores(after: \"first\", kinds: [SCORE], netuids: [2]) { __typename
+        ... on ScoreRecorded { cursor record { number netuid } } } }";
+    client.subscribe("r", query).await;
+    client.begun("r", "scores").await;
+    let item = client.item("r", "scores").await;
+    assert_eq!(item["record"]["netuid"], 2);
+
+    for (query, word) in [
+        ("blocks(after: \"42\") { __typename }", "cursor"),
+        ("scores(after: \"4200\") { __typename }", "cursor"),
+    ] {
+        client
+            .subscribe("bad", &format!("subscription {{ {query} }}"))
+            .await;
+        let message = loop {
+            let message = client.next().await;
+            if message["id"] == "bad" {
+                break message;
+            }
+        };
+        let error = &message["payload"]["errors"][0];
+        assert_eq!(error["extensions"]["code"], "BAD_INPUT", "{message}");
+        assert!(
+            error["message"].as_str().unwrap().contains(word),
+            "{message}"
+        );
+    }
+}
+
+// One thread: the server cannot send while the burst is stored.
 #[tokio::test]
-async fn a_client_that_lags_is_told_and_goes_on() {
+async fn a_client_that_is_behind_misses_nothing() {
     let server = start(Fake::new()).await;
     let mut client = ready(&server).await;
     client.subscribe("s", BLOCKS).await;
-    listening(&server, 1).await;
+    client.begun("s", "blocks").await;
     server.fake.commit(&[]);
-    assert_eq!(client.data("s").await["blocks"]["number"], 21);
+    assert_eq!(client.item("s", "blocks").await["number"], 21);
+    // The channel that tells of new blocks holds four.
     for _ in 0..20 {
         server.fake.commit(&[]);
     }
-    // The channel holds four: 22 to 37 are gone.
-    assert_eq!(
-        client.data("s").await["blocks"],
-        json!({ "__typename": "Lagged", "missed": "16", "lastSeen": 21 })
-    );
-    for number in 38..=41 {
-        assert_eq!(client.data("s").await["blocks"]["number"], number);
+    for number in 22..=41 {
+        assert_eq!(client.item("s", "blocks").await["number"], number);
     }
     assert_eq!(server.fake.commit(&[]), 42);
-    assert_eq!(client.data("s").await["blocks"]["number"], 42);
+    assert_eq!(client.item("s", "blocks").await["number"], 42);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,8 +351,8 @@ async fn sockets_and_their_operations_are_bounded() {
     let mut client = ready(&server).await;
     for id in ["1", "2"] {
         client.subscribe(id, BLOCKS).await;
+        client.begun(id, "blocks").await;
     }
-    listening(&server, 2).await;
     client.subscribe("3", BLOCKS).await;
     let refused = client.next().await;
     assert_eq!(refused["id"], "3");
@@ -284,7 +407,7 @@ async fn a_shutdown_closes_sockets_and_returns() {
     let server = start(Fake::new()).await;
     let mut client = ready(&server).await;
     client.subscribe("s", BLOCKS).await;
-    listening(&server, 1).await;
+    client.begun("s", "blocks").await;
     let began = std::time::Instant::now();
     let stopping = tokio::spawn(server.stop());
     let Message::Close(Some(frame)) = client.frame().await else {

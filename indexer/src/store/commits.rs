@@ -4,6 +4,8 @@
 //! commit with its steps up to N. Table `commit-open` names the entries that can
 //! still take a step; it is what the writer reads to go on.
 
+use std::ops::RangeInclusive;
+
 use chain_metadata::{AccountId, BlockNumber};
 use parity_scale_codec::{DecodeAll, Encode};
 
@@ -151,6 +153,60 @@ impl Store {
             id.ok_or_else(|| row_error(Table::CommitOf, &key, "ends in no name of an entry"))
         })
         .collect()
+    }
+
+    /// Steps taken in the blocks of a range by entries that begin in block `first` or later, with
+    /// their numbers, by entry.
+    pub fn commit_steps(
+        &self,
+        first: BlockNumber,
+        range: RangeInclusive<BlockNumber>,
+    ) -> Result<Vec<(Id, u16, Step)>, StoreError> {
+        let mut keys = Range::prefix(&Table::CommitStep.key(&[]));
+        keys.from = Table::CommitStep.at(first);
+        if let Some(next) = range.end().checked_add(1) {
+            keys.below = Some(Table::CommitStep.at(next));
+        }
+        self.steps_among(keys, &range)
+    }
+
+    /// Steps that an entry took in the blocks of a range, with their numbers.
+    pub fn commit_steps_of(
+        &self,
+        id: Id,
+        range: RangeInclusive<BlockNumber>,
+    ) -> Result<Vec<(Id, u16, Step)>, StoreError> {
+        let keys = Range::prefix(&Table::CommitStep.key(&id_bytes(id)));
+        self.steps_among(keys, &range)
+    }
+
+    fn steps_among(
+        &self,
+        keys: Range,
+        range: &RangeInclusive<BlockNumber>,
+    ) -> Result<Vec<(Id, u16, Step)>, StoreError> {
+        let prefix = Table::CommitStep.key(&[]).len();
+        let mut found = Vec::new();
+        for row in self.engine().scan(keys) {
+            let (key, bytes) = row?;
+            // A step begins with its block; the rest of most is not looked at.
+            let block = bytes.first_chunk::<4>();
+            if block.is_some_and(|block| !range.contains(&u32::from_le_bytes(*block))) {
+                continue;
+            }
+            let step = Step::decode_all(&mut bytes.as_slice())
+                .map_err(|e| row_error(Table::CommitStep, &key, e.to_string()))?;
+            let tail = key
+                .get(prefix..)
+                .and_then(|tail| tail.split_last_chunk::<2>());
+            let name =
+                tail.and_then(|(id, number)| Some((id_of(id)?, u16::from_be_bytes(*number))));
+            let Some((id, number)) = name else {
+                return Err(row_error(Table::CommitStep, &key, "is no name of a step"));
+            };
+            found.push((id, number, step));
+        }
+        Ok(found)
     }
 
     /// Removes the entries that begin in a block, with all their steps.

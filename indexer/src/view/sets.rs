@@ -45,6 +45,21 @@ pub fn cause(
     Ok(Some(SetBy { block, row, commit }))
 }
 
+/// Rows of W that were set in a block, by storage index and uid, in the order in which its events
+/// tell of them first.
+pub fn rows_set(store: &Store, at: &At) -> Result<Vec<(u16, u16)>, StoreError> {
+    let mut rows = Vec::new();
+    for row in super::events(store, at)?
+        .iter()
+        .filter_map(crate::sets::row_of)
+    {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
 /// The commit whose reveal set a row. Several may have set it in one block: they
 /// are opened oldest first, so it was the youngest of them.
 fn commit_of(
