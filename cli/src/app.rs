@@ -22,6 +22,7 @@ use tokio::task::JoinError;
 use crate::adapters::intake::StoreIntake;
 use crate::adapters::reader::StoreReader;
 use crate::config::Config;
+use crate::door;
 use crate::networks::Network;
 use crate::progress;
 use crate::scorer::Scorer;
@@ -115,7 +116,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
         tracing::info!(last, "indexed");
         return Ok(());
     };
-    announce(&listener)?;
+    announce(&listener, &options)?;
     let server = graphql::serve(listener, reader.clone(), options, stopped(stop_heard));
     let server = tokio::spawn(server);
     let server = async { ended("server", server.await) };
@@ -257,7 +258,7 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
     let (ledger, scorer) = scoring(&config, &store)?;
     let options = server_options(&config, ledger, scorer.clone())?;
     score(scorer.as_ref(), &stop_heard)?;
-    announce(&listener)?;
+    announce(&listener, &options)?;
     let reader = Arc::new(StoreReader::at_rest(store, None).with_scorer(scorer));
     graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
     Ok(())
@@ -281,9 +282,21 @@ async fn bind(config: &Config) -> Result<TcpListener> {
 }
 
 /// Says where the window is; programs that start this one read the line.
-fn announce(listener: &TcpListener) -> Result<()> {
+fn announce(listener: &TcpListener, options: &ServerOptions) -> Result<()> {
     let address = listener.local_addr()?;
-    eprintln!("yumascope serves on http://{address}/ (GraphQL at http://{address}/graphql)");
+    let scheme = match options.door.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    eprintln!(
+        "yumascope serves on {scheme}://{address}/ (GraphQL at {scheme}://{address}/graphql)"
+    );
+    if let Some(side) = &options.metrics_listener {
+        eprintln!(
+            "yumascope shows metrics on http://{}/metrics",
+            side.local_addr()?
+        );
+    }
     Ok(())
 }
 
@@ -331,11 +344,14 @@ fn server_options(
             upkeep.run_upkeep();
         }
     });
-    Ok(ServerOptions {
+    let rest = ServerOptions {
         metrics: Some(Arc::new(move || metrics.render())),
         intake,
         ..ServerOptions::default()
-    })
+    };
+    let options = door::options(config, rest)?;
+    door::watch(config, &options)?;
+    Ok(options)
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use serde::{Serialize, Serializer};
 
 use crate::networks::Network;
 
+mod door;
 mod weights;
 
+pub(crate) use door::*;
 pub(crate) use weights::*;
 
 /// Follows a Bittensor chain, stores it, serves it by GraphQL.
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Weights(WeightsArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
+    /// Make, list and revoke API keys; a running program sees changes by itself.
+    Keys(KeysArgs),
 }
 
 /// Settings; a flag wins over `YUMASCOPE_…` in the environment, that over the
@@ -149,6 +153,9 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scoring: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) door: DoorFlags,
     /// What to log: error, warn, info, debug, or a tracing filter [default: info].
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

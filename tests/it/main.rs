@@ -19,6 +19,7 @@
 //! | `clients` | unmodified clients against the replay node |
 //! | `served` | the program's HTTP answers |
 //! | `against` | `check --against-node` finds what was altered, and nothing in a good store |
+//! | `door` | keys, rates, TLS, request ids and draining of the real program |
 //! | `audit` | reports of a subnet against its commitments, and the program's audit |
 //! | `changes` | lists of changes against a walk over the recorded state |
 //! | `compact` | a store written anew holds the same rows |
@@ -45,6 +46,7 @@ mod commits;
 mod compact;
 mod context;
 mod coverage;
+mod door;
 mod faults;
 mod heads;
 mod history;
