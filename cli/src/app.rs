@@ -22,6 +22,7 @@ use tokio::task::JoinError;
 use crate::adapters::intake::StoreIntake;
 use crate::adapters::reader::StoreReader;
 use crate::config::Config;
+use crate::door;
 use crate::networks::Network;
 use crate::progress;
 use crate::scorer::Scorer;
@@ -122,7 +123,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
         tracing::info!(last, "indexed");
         return Ok(());
     };
-    announce(&listener)?;
+    announce(&listener, &options)?;
     let server = graphql::serve(listener, reader.clone(), options, stopped(stop_heard));
     let server = tokio::spawn(server);
     let server = async { ended("server", server.await) };
@@ -266,7 +267,7 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
     let gauges = Gauges::default();
     let options = server_options(&config, &gauges, ledger, scorer.clone())?;
     score(scorer.as_ref(), &stop_heard)?;
-    announce(&listener)?;
+    announce(&listener, &options)?;
     let reader = Arc::new(StoreReader::at_rest(store.clone(), None).with_scorer(scorer));
     gauges.watch(reader.clone(), store);
     let hooks = crate::alerts::start(&config, reader.clone(), &stop_heard)?;
@@ -293,9 +294,21 @@ async fn bind(config: &Config) -> Result<TcpListener> {
 }
 
 /// Says where the window is; programs that start this one read the line.
-fn announce(listener: &TcpListener) -> Result<()> {
+fn announce(listener: &TcpListener, options: &ServerOptions) -> Result<()> {
     let address = listener.local_addr()?;
-    eprintln!("yumascope serves on http://{address}/ (GraphQL at http://{address}/graphql)");
+    let scheme = match options.door.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    eprintln!(
+        "yumascope serves on {scheme}://{address}/ (GraphQL at {scheme}://{address}/graphql)"
+    );
+    if let Some(side) = &options.metrics_listener {
+        eprintln!(
+            "yumascope shows metrics on http://{}/metrics",
+            side.local_addr()?
+        );
+    }
     Ok(())
 }
 
@@ -346,14 +359,17 @@ fn server_options(
             upkeep.run_upkeep();
         }
     });
-    Ok(ServerOptions {
+    let rest = ServerOptions {
         metrics: Some(Arc::new(move || {
             gauges.ages();
             metrics.render()
         })),
         intake,
         ..ServerOptions::default()
-    })
+    };
+    let options = door::options(config, rest)?;
+    door::watch(config, &options)?;
+    Ok(options)
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@ use serde::{Serialize, Serializer};
 use crate::networks::Network;
 
 mod alerts;
+mod door;
 mod probe;
 mod weights;
 
 pub(crate) use alerts::*;
+pub(crate) use door::*;
 pub(crate) use probe::*;
 pub(crate) use weights::*;
 
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
+    /// Make, list and revoke API keys; a running program sees changes by itself.
+    Keys(KeysArgs),
 }
 
 /// Settings; a flag wins over `YUMASCOPE_…` in the environment, that over the
@@ -161,6 +165,9 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hooks: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) door: DoorFlags,
     /// What to log: error, warn, info, debug, or a tracing filter [default: info].
     #[arg(long, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ mod compact;
 mod decode;
 mod demo;
 mod index;
+mod keys;
 mod preflight;
 mod probe;
 mod score;
@@ -51,6 +52,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Weights(args) => weights::weights(&args),
         Command::Probe(args) => probe::probe(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Keys(args) => keys::keys(&args),
     }
 }
 

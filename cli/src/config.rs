@@ -68,6 +68,62 @@ pub(crate) struct Config {
     /// Webhooks and alert rules; none without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hooks: Option<PathBuf>,
+    /// File of the API keys; `keys.json` in the folder of the store without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keys: Option<PathBuf>,
+    /// Whether nothing but pages and probes is answered without a key.
+    pub(crate) require_key: bool,
+    /// Whether signed reports need a key of scope ingest besides.
+    pub(crate) ingest_requires_key: bool,
+    /// Tokens a second of an address without a key; 0 is no limit.
+    pub(crate) anonymous_rate: f64,
+    /// Tokens that such an address may save up.
+    pub(crate) anonymous_burst: u32,
+    /// Tokens a second of a key without a rate of its own; 0 is no limit.
+    pub(crate) key_rate: f64,
+    /// Tokens that such a key may save up.
+    pub(crate) key_burst: u32,
+    /// Whether this machine's own requests are counted.
+    pub(crate) limit_loopback: bool,
+    /// Addresses or ranges of proxies that are believed; a list or one text with commas.
+    #[serde(deserialize_with = "list")]
+    pub(crate) trusted_proxy: Vec<String>,
+    /// Pages of which origins may read: any, off, or origins with commas.
+    pub(crate) cors: String,
+    /// Most open connections.
+    pub(crate) max_connections: u32,
+    /// Most open connections of one address.
+    pub(crate) connections_per_address: u32,
+    /// Most WebSockets and event streams of one key or address.
+    pub(crate) streams_per_caller: u32,
+    /// How long the head of a request may take, seconds.
+    pub(crate) header_timeout: u64,
+    /// Certificate, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// GraphQL documents by id, JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) persisted_queries: Option<PathBuf>,
+    /// Whether only those are carried out.
+    pub(crate) only_persisted: bool,
+    /// Whether the schema may be asked for.
+    pub(crate) introspection: bool,
+    /// Whether there is a query page.
+    pub(crate) query_page: bool,
+    /// Address for `/metrics` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// How long `/ready` says no before connections are refused, seconds.
+    pub(crate) drain: u64,
+    /// `/ready` says no when the store is more blocks behind.
+    pub(crate) ready_lag: u32,
+    /// After that it says yes again when it is at most so many behind.
+    pub(crate) ready_lag_back: u32,
+    /// How long that must last, seconds.
+    pub(crate) ready_hold: u64,
     /// Log filter.
     pub(crate) log: String,
     /// Log as JSON lines.
@@ -109,6 +165,31 @@ impl Default for Config {
             ingest_body_kib: 1_024,
             scoring: None,
             hooks: None,
+            keys: None,
+            require_key: false,
+            ingest_requires_key: false,
+            anonymous_rate: 20.0,
+            anonymous_burst: 200,
+            key_rate: 200.0,
+            key_burst: 2_000,
+            limit_loopback: false,
+            trusted_proxy: Vec::new(),
+            cors: "any".into(),
+            max_connections: 4_096,
+            connections_per_address: 64,
+            streams_per_caller: 32,
+            header_timeout: 15,
+            tls_cert: None,
+            tls_key: None,
+            persisted_queries: None,
+            only_persisted: false,
+            introspection: true,
+            query_page: true,
+            metrics_listen: None,
+            drain: 0,
+            ready_lag: 10,
+            ready_lag_back: 5,
+            ready_hold: 10,
             log: "info".into(),
             log_json: false,
         }
@@ -174,6 +255,7 @@ impl Config {
             }
         }
         self.blocks()?;
+        self.check_door()?;
         if let (Some(from), Some(until)) = (self.from, self.until)
             && until < from
         {
@@ -278,6 +360,23 @@ fn ranges<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     })
 }
 
+/// A list of texts, or one text with commas.
+fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "a text, several with commas, or a list of texts"
+    )]
+    enum Given {
+        Text(String),
+        List(Vec<String>),
+    }
+    Ok(match Given::deserialize(from)? {
+        Given::List(list) => list,
+        Given::Text(text) => parted(&text),
+    })
+}
+
 fn parted(text: &str) -> Vec<String> {
     let parts = text.split(',').map(str::trim);
     parts
@@ -285,6 +384,10 @@ fn parted(text: &str) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
+
+#[cfg(test)]
+mod cases;
+mod door;
 
 #[cfg(test)]
 #[expect(
@@ -341,6 +444,31 @@ mod tests {
             ingest_body_kib: 12,
             scoring: Some("/scoring.toml".into()),
             hooks: Some("/hooks.toml".into()),
+            keys: Some("/keys.json".into()),
+            require_key: true,
+            ingest_requires_key: true,
+            anonymous_rate: 0.5,
+            anonymous_burst: 13,
+            key_rate: 14.0,
+            key_burst: 15,
+            limit_loopback: true,
+            trusted_proxy: vec!["10.0.0.0/8".into(), "::1".into()],
+            cors: "https://a.example".into(),
+            max_connections: 16,
+            connections_per_address: 17,
+            streams_per_caller: 18,
+            header_timeout: 19,
+            tls_cert: Some("/cert.pem".into()),
+            tls_key: Some("/key.pem".into()),
+            persisted_queries: Some("/queries.json".into()),
+            only_persisted: true,
+            introspection: false,
+            query_page: false,
+            metrics_listen: Some(SocketAddr::from(([127, 0, 0, 3], 9001))),
+            drain: 20,
+            ready_lag: 22,
+            ready_lag_back: 21,
+            ready_hold: 23,
             log: "indexer=debug,warn".into(),
             log_json: true,
         };
@@ -366,6 +494,31 @@ mod tests {
             ("INGEST_BODY_KIB", "12"),
             ("SCORING", "/scoring.toml"),
             ("HOOKS", "/hooks.toml"),
+            ("KEYS", "/keys.json"),
+            ("REQUIRE_KEY", "true"),
+            ("INGEST_REQUIRES_KEY", "true"),
+            ("ANONYMOUS_RATE", "0.5"),
+            ("ANONYMOUS_BURST", "13"),
+            ("KEY_RATE", "14"),
+            ("KEY_BURST", "15"),
+            ("LIMIT_LOOPBACK", "true"),
+            ("TRUSTED_PROXY", "10.0.0.0/8, ::1"),
+            ("CORS", "https://a.example"),
+            ("MAX_CONNECTIONS", "16"),
+            ("CONNECTIONS_PER_ADDRESS", "17"),
+            ("STREAMS_PER_CALLER", "18"),
+            ("HEADER_TIMEOUT", "19"),
+            ("TLS_CERT", "/cert.pem"),
+            ("TLS_KEY", "/key.pem"),
+            ("PERSISTED_QUERIES", "/queries.json"),
+            ("ONLY_PERSISTED", "true"),
+            ("INTROSPECTION", "false"),
+            ("QUERY_PAGE", "false"),
+            ("METRICS_LISTEN", "127.0.0.3:9001"),
+            ("DRAIN", "20"),
+            ("READY_LAG", "22"),
+            ("READY_LAG_BACK", "21"),
+            ("READY_HOLD", "23"),
             ("LOG", "indexer=debug,warn"),
             ("LOG_JSON", "true"),
         ];
@@ -379,217 +532,5 @@ mod tests {
             assert_eq!(Config::load(&Flags::default()).unwrap(), wanted);
             Ok(())
         });
-    }
-
-    #[test]
-    fn addresses_are_a_text_with_commas_or_a_list() {
-        for (given, wanted) in [
-            ("ws://a:1", vec!["ws://a:1"]),
-            (" ws://a:1 , ws://b:2,", vec!["ws://a:1", "ws://b:2"]),
-            (r#"["ws://a:1", "ws://b:2"]"#, vec!["ws://a:1", "ws://b:2"]),
-            ("", vec![]),
-        ] {
-            Jail::expect_with(|jail| {
-                jail.set_env("YUMASCOPE_URL", given);
-                assert_eq!(Config::load(&Flags::default()).unwrap().url, wanted);
-                Ok(())
-            });
-        }
-        Jail::expect_with(|jail| {
-            jail.set_env("YUMASCOPE_URL", "7");
-            let error = format!("{:#}", Config::load(&Flags::default()).unwrap_err());
-            assert!(error.contains("an address"), "{error}");
-            Ok(())
-        });
-    }
-
-    #[test]
-    fn a_network_wins_over_addresses_of_the_places_before_it() {
-        let own = || vec!["ws://own:1".to_owned()];
-        let file = || Flags {
-            config: Some("y.toml".into()),
-            ..Flags::default()
-        };
-        Jail::expect_with(|jail| {
-            jail.create_file("y.toml", "url = [\"ws://own:1\"]\n")?;
-            assert_eq!(Config::load(&file()).unwrap().urls().unwrap(), own());
-            // A flag over the file.
-            let flags = Flags {
-                network: Some(Network::Finney),
-                ..file()
-            };
-            let urls = Config::load(&flags).unwrap().urls().unwrap();
-            assert_eq!(urls, Network::Finney.urls());
-            // The environment over the file.
-            jail.set_env("YUMASCOPE_NETWORK", "archive");
-            let config = Config::load(&file()).unwrap();
-            assert_eq!(config.urls().unwrap(), Network::Archive.urls());
-            // Both in one place: the address, and the network's genesis.
-            let flags = Flags {
-                url: own(),
-                network: Some(Network::Finney),
-                ..file()
-            };
-            let config = Config::load(&flags).unwrap();
-            assert_eq!(config.urls().unwrap(), own());
-            assert_eq!(config.network, Some(Network::Finney));
-            // An address over a network of the place before it keeps the guard.
-            let flags = Flags {
-                url: own(),
-                ..file()
-            };
-            let config = Config::load(&flags).unwrap();
-            assert_eq!(config.urls().unwrap(), own());
-            assert_eq!(config.network, Some(Network::Archive));
-            Ok(())
-        });
-    }
-
-    #[test]
-    fn unknown_keys_are_refused_by_name_and_file() {
-        Jail::expect_with(|jail| {
-            jail.create_file("bad.toml", "windwo = 7\n")?;
-            let flags = Flags {
-                config: Some("bad.toml".into()),
-                ..Flags::default()
-            };
-            let error = format!("{:#}", Config::load(&flags).unwrap_err());
-            assert!(
-                error.contains("windwo") && error.contains("bad.toml"),
-                "{error}"
-            );
-            Ok(())
-        });
-    }
-
-    #[test]
-    fn printed_settings_can_be_read_back() {
-        Jail::expect_with(|jail| {
-            let flags = Flags {
-                network: Some(Network::Archive),
-                url: vec!["ws://a:1".into(), "ws://b:2".into()],
-                from: Some(5),
-                ..Flags::default()
-            };
-            let config = Config::load(&flags).unwrap();
-            jail.create_file("printed.toml", &config.to_toml().unwrap())?;
-            let again = Config::load(&Flags {
-                config: Some("printed.toml".into()),
-                ..Flags::default()
-            })
-            .unwrap();
-            assert_eq!(config, again);
-            Ok(())
-        });
-    }
-
-    #[test]
-    fn heads_are_followed_unless_told_otherwise() {
-        Jail::expect_with(|jail| {
-            assert!(Config::load(&Flags::default()).unwrap().heads);
-            jail.create_file("y.toml", "heads = false\n")?;
-            let file = |no_heads| Flags {
-                config: Some("y.toml".into()),
-                no_heads,
-                ..Flags::default()
-            };
-            assert!(!Config::load(&file(false)).unwrap().heads);
-            jail.set_env("YUMASCOPE_HEADS", "true");
-            assert!(Config::load(&file(false)).unwrap().heads);
-            assert!(!Config::load(&file(true)).unwrap().heads);
-            Ok(())
-        });
-    }
-
-    #[test]
-    fn numbers_out_of_bounds_are_refused() {
-        for cache_mib in [0, MAX_CACHE_MIB + 1, 1 << 44, u64::MAX] {
-            let config = Config {
-                cache_mib,
-                ..Config::default()
-            };
-            let error = config.validate().unwrap_err().to_string();
-            assert!(error.contains("1 to 1048576"), "{error}");
-        }
-        for timeout in [0, u64::MAX] {
-            let config = Config {
-                timeout,
-                ..Config::default()
-            };
-            let error = config.validate().unwrap_err().to_string();
-            assert!(error.contains("1 to 86400"), "{error}");
-        }
-        for number in [0, u64::MAX] {
-            let config = Config {
-                ingest_freshness: number,
-                ..Config::default()
-            };
-            let error = config.validate().unwrap_err().to_string();
-            assert!(error.contains("1 to 3600"), "{error}");
-            let config = Config {
-                ingest_body_kib: number,
-                ..Config::default()
-            };
-            let error = config.validate().unwrap_err().to_string();
-            assert!(error.contains("1 to 65536"), "{error}");
-        }
-    }
-
-    #[test]
-    fn ranges_are_two_numbers() {
-        let of = |text: &str| {
-            let config = Config {
-                ranges: vec![text.into()],
-                ..Config::default()
-            };
-            config.validate().map(|()| config.blocks().unwrap())
-        };
-        assert_eq!(of("5..9").unwrap(), [(5, 9)]);
-        assert_eq!(of("5..=5").unwrap(), [(5, 5)]);
-        for text in [
-            "",
-            "5",
-            "5-9",
-            "..9",
-            "5..",
-            "a..b",
-            "0..4294967296",
-            "-1..4",
-        ] {
-            let error = of(text).unwrap_err().to_string();
-            assert!(error.contains("FIRST..LAST"), "{error}");
-        }
-        assert!(of("9..5").unwrap_err().to_string().contains("swap"));
-        for number in [0, 1_025] {
-            let config = Config {
-                split: number,
-                ..Config::default()
-            };
-            let error = config.validate().unwrap_err().to_string();
-            assert!(error.contains("1 to 1024"), "{error}");
-        }
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        let config = Config {
-            from: Some(9),
-            until: Some(3),
-            ..Config::default()
-        };
-        assert!(
-            config
-                .validate()
-                .unwrap_err()
-                .to_string()
-                .contains("before")
-        );
-        assert!(
-            Config::default()
-                .urls()
-                .unwrap_err()
-                .to_string()
-                .contains("--network")
-        );
     }
 }

@@ -6,6 +6,8 @@ mod app;
 mod args;
 mod commands;
 mod config;
+mod door;
+mod keys;
 mod networks;
 mod progress;
 mod scorer;

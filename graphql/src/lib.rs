@@ -18,5 +18,8 @@ pub use execute::Executor;
 pub use ports::{ReadError, Reader};
 pub use schema::Limits;
 pub use schema::sdl;
-pub use server::{MetricsPage, ServerOptions, serve};
+pub use server::{
+    ApiKey, Cidr, Cors, DoorOptions, ID_DIGITS, Keys, MetricsPage, NoCidr, NoOrigin, Rate,
+    SECRET_BYTES, Scopes, ServerOptions, Tls, TlsError, key_hash, key_text, serve,
+};
 pub use streams::{StreamCursor, StreamMessage, Streams, Topic};

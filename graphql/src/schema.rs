@@ -23,6 +23,7 @@ mod matrix;
 mod measure;
 mod metagraph;
 mod neuron;
+mod operation;
 pub(crate) mod paging;
 mod query;
 pub(crate) mod results;

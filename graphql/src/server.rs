@@ -1,9 +1,9 @@
 //! The HTTP server: routes, layers and an orderly end.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, IntoFuture};
-use std::net::SocketAddr;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -24,15 +23,36 @@ use crate::reads::Reads;
 use crate::schema::{self, Api, Limits};
 use crate::streams::{StreamOptions, Streams};
 
+mod accept;
+pub(crate) mod access;
 mod access_log;
+mod address;
+mod auth;
+mod connections;
+mod cors;
+mod door;
 mod health;
 mod ingest;
 mod pages;
 mod post;
+mod rate;
+mod refused;
+pub(crate) mod request_id;
 mod rest;
 mod results;
 mod socket;
 mod sse;
+mod tls;
+mod wire;
+
+pub use address::{Cidr, NoCidr};
+pub use auth::{ApiKey, ID_DIGITS, Keys, SECRET_BYTES, Scopes, key_hash, key_text};
+pub use cors::{Cors, NoOrigin};
+pub use door::DoorOptions;
+pub use rate::Rate;
+pub use tls::{Tls, TlsError};
+
+use door::Door;
 
 /// Renders what `/metrics` shows, in the Prometheus text format.
 pub type MetricsPage = Arc<dyn Fn() -> String + Send + Sync>;
@@ -44,6 +64,10 @@ pub struct ServerOptions {
     pub limits: Limits,
     /// `/ready` fails when the store is more than so many blocks behind the node.
     pub max_lag: u32,
+    /// Once it failed, it is ready again when the store is at most so many blocks behind.
+    pub back_lag: u32,
+    /// How long either of these must last before `/ready` fails.
+    pub ready_hold: Duration,
     /// `/ready` fails when the node's finalized height is older than this.
     pub max_node_age: Duration,
     /// Whether GET `/graphql` shows the query page.
@@ -51,9 +75,15 @@ pub struct ServerOptions {
     /// Whether the schema may be asked for by introspection; the query page's documentation needs
     /// it.
     pub introspection: bool,
-    /// Whether pages of any origin may read the answers. The data is public, and what can be
-    /// written is signed.
-    pub cors: bool,
+    /// GraphQL documents by the id that a request may name instead of sending them; none when
+    /// `None`.
+    pub persisted: Option<Arc<HashMap<String, String>>>,
+    /// Whether only those are carried out.
+    pub only_persisted: bool,
+    /// Whose pages may read the answers.
+    pub cors: Cors,
+    /// Keys, rates, bounds of connections, TLS.
+    pub door: DoorOptions,
     /// Takes in reports of challenge results; without it there is no such route.
     pub intake: Option<Arc<dyn Intake>>,
     /// What `/metrics` shows; without it the route does not exist.
@@ -62,6 +92,11 @@ pub struct ServerOptions {
     pub heartbeat: Duration,
     /// The streams, where others use them too; the server makes its own otherwise.
     pub streams: Option<Streams>,
+    /// Where `/metrics` is shown, in plain HTTP and to everybody who can reach it; beside the other
+    /// routes and under their rules when `None`.
+    pub metrics_listener: Option<Arc<std::net::TcpListener>>,
+    /// How long `/ready` says no, when the shutdown has begun, before new connections are refused.
+    pub drain: Duration,
     /// How long open requests and WebSockets may go on after the shutdown has begun.
     pub shutdown_grace: Duration,
 }
@@ -71,14 +106,21 @@ impl Default for ServerOptions {
         Self {
             limits: Limits::default(),
             max_lag: 10,
+            back_lag: 10,
+            ready_hold: Duration::ZERO,
             max_node_age: Duration::from_secs(60),
             query_page: true,
             introspection: true,
-            cors: true,
+            persisted: None,
+            only_persisted: false,
+            cors: Cors::Any,
+            door: DoorOptions::default(),
             intake: None,
             metrics: None,
             heartbeat: Duration::from_secs(15),
             streams: None,
+            metrics_listener: None,
+            drain: Duration::ZERO,
             shutdown_grace: Duration::from_secs(10),
         }
     }
@@ -93,6 +135,7 @@ impl fmt::Debug for ServerOptions {
             .field("query_page", &self.query_page)
             .field("introspection", &self.introspection)
             .field("cors", &self.cors)
+            .field("door", &self.door)
             .field("intake", &self.intake.is_some())
             .field("metrics", &self.metrics.is_some())
             .field("heartbeat", &self.heartbeat)
@@ -109,7 +152,12 @@ struct App {
     reads: Reads,
     options: Arc<ServerOptions>,
     limits: Arc<Limits>,
+    door: Arc<Door>,
+    /// What `/ready` said before.
+    steady: Arc<health::Steady>,
     /// Turns true when the shutdown begins.
+    draining: watch::Receiver<bool>,
+    /// Turns true when nothing new is taken in any more.
     stopping: watch::Receiver<bool>,
     /// Places for HTTP queries.
     queries: Arc<Semaphore>,
@@ -124,20 +172,22 @@ struct App {
 }
 
 /// Serves until `shutdown` completes, then lets open requests finish, closes WebSockets (1001) and
-/// returns, at the latest after the grace time of the options.
+/// returns, at the latest after the drain and grace times of the options.
 ///
 /// # Errors
 ///
-/// When the listener's socket fails.
+/// When a listener's socket cannot be used.
 pub async fn serve(
     listener: TcpListener,
     reader: Arc<dyn Reader>,
     options: ServerOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let (drain, draining) = watch::channel(false);
     let (stop, stopping) = watch::channel(false);
     let (open, mut all_closed) = mpsc::channel(1);
-    let grace = options.shutdown_grace;
+    let (grace, drain_time) = (options.shutdown_grace, options.drain);
+    let side_listener = options.metrics_listener.clone();
 
     let limits = Arc::new(options.limits.clone());
     let heartbeat = options.heartbeat;
@@ -145,10 +195,14 @@ pub async fn serve(
     let streams = streams
         .unwrap_or_else(|| Streams::new(reader.clone(), &limits, StreamOptions { heartbeat }));
     let reads = Reads::new(reader, limits.concurrent_reads);
+    let door = Arc::new(Door::new(options.door.clone()));
     let app = App {
         api: schema::build(reads.clone(), limits.clone(), options.introspection),
         streams,
         reads,
+        door: door.clone(),
+        steady: Arc::default(),
+        draining,
         stopping: stopping.clone(),
         queries: Arc::new(Semaphore::new(limits.concurrent_queries.max(1))),
         large: Arc::new(Semaphore::new(results::AT_ONCE)),
@@ -156,35 +210,47 @@ pub async fn serve(
         sockets: Arc::new(Semaphore::new(limits.websockets)),
         options: Arc::new(options),
         limits,
-        open,
+        open: open.clone(),
     };
-    let service = router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let mut listeners = Vec::new();
+    if let Some(side) = side_listener {
+        let side = side.try_clone()?;
+        side.set_nonblocking(true)?;
+        let side = TcpListener::from_std(side)?;
+        listeners.push((side, metrics_router(app.clone()), false));
+    }
+    listeners.push((listener, router(app), door.tls().is_some()));
 
-    let began = async move {
+    tokio::spawn(async move {
         shutdown.await;
         // Nobody listening is fine: then there is nobody to tell.
+        let _ = drain.send(true);
+        tokio::time::sleep(drain_time).await;
         let _ = stop.send(true);
-    };
+    });
     let drained = async {
-        axum::serve(listener, service)
-            .with_graceful_shutdown(began)
-            .into_future()
-            .await?;
-        // The router is gone by now, so only WebSockets still hold the sender.
+        let running = listeners.into_iter().map(|(listener, router, with_tls)| {
+            let (door, stopping) = (door.clone(), stopping.clone());
+            accept::run(listener, router, door, with_tls, stopping, open.clone())
+        });
+        futures::future::join_all(running).await;
+        drop(open);
+        // Only connections, requests and WebSockets still hold the sender.
         let _ = all_closed.recv().await;
-        Ok(())
     };
     let out_of_grace = async {
-        stopped(stopping).await;
+        stopped(stopping.clone()).await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        done = drained => done,
+        () = drained => {}
+        () = door.watch_keys() => {}
         () = out_of_grace => {
             tracing::warn!(grace_s = grace.as_secs(), "some connections did not end in time and were cut");
-            Ok(())
+            door.connections.cut_all();
         }
     }
+    Ok(())
 }
 
 /// Completes when the shutdown has begun.
@@ -210,7 +276,7 @@ fn router(app: App) -> Router {
     } else {
         routes.route("/graphql", graphql)
     };
-    if app.options.metrics.is_some() {
+    if app.options.metrics.is_some() && app.options.metrics_listener.is_none() {
         routes = routes.route("/metrics", get(health::metrics));
     }
     // The last layer is the outermost.
@@ -231,16 +297,22 @@ fn router(app: App) -> Router {
             app.clone(),
             post::explain_refusal,
         ))
-        .layer(CompressionLayer::new());
-    if app.options.cors {
-        routes = routes.layer(
-            CorsLayer::new()
-                .allow_origin(tower_http::cors::Any)
-                .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
-                .allow_headers([axum::http::header::CONTENT_TYPE]),
-        );
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn_with_state(app.clone(), access::admit));
+    if let Some(cors) = app.options.cors.layer() {
+        routes = routes.layer(cors);
     }
     routes
+        .layer(middleware::from_fn(access_log::record))
+        .with_state(app)
+}
+
+/// What is shown on an address of its own.
+fn metrics_router(app: App) -> Router {
+    Router::new()
+        .route("/metrics", get(health::metrics))
+        .route("/health", get(health::live))
+        .route("/ready", get(health::ready))
         .layer(middleware::from_fn(access_log::record))
         .with_state(app)
 }

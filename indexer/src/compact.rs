@@ -151,7 +151,7 @@ pub fn compact(dir: &Path, cache_bytes: u64, keep: bool) -> Result<Compacted, Co
         rename(&old, dir)?;
         return Err(CompactError::Written(dir.display().to_string()));
     }
-    if let Err(error) = rename(&new, dir) {
+    if let Err(error) = carry(&old, &new).and_then(|()| rename(&new, dir)) {
         rename(&old, dir)?;
         return Err(error);
     }
@@ -188,6 +188,21 @@ fn beside_rows(from: &Path, to: &Path) -> Result<(), CompactError> {
         return Ok(());
     }
     folder(format!("copying {}", from.display()), tree(&from, &to))
+}
+
+/// Takes along what lies beside the store in its folder and is not the engine's: keys, settings.
+fn carry(old: &Path, new: &Path) -> Result<(), CompactError> {
+    let doing = |file: &Path| format!("copying {} to {}", file.display(), new.display());
+    for entry in folder(doing(old), std::fs::read_dir(old))? {
+        let path = folder(doing(old), entry)?.path();
+        let is_ours = path
+            .extension()
+            .is_some_and(|kind| kind == "json" || kind == "toml");
+        if let (true, Some(name)) = (is_ours && path.is_file(), path.file_name()) {
+            folder(doing(&path), std::fs::copy(&path, new.join(name)))?;
+        }
+    }
+    Ok(())
 }
 
 /// All rows in key order, tables of other programs among them.

@@ -200,6 +200,7 @@ fn the_readme_names_the_two_commands_and_only_flags_that_exist() {
         "results reports",
         "challenge create",
         "bench",
+        "keys create",
     ]
     .iter()
     .map(|command| {

@@ -88,6 +88,15 @@ pub(crate) async fn indexed(name: &str) -> Store {
     store
 }
 
+/// A folder with a store of a recording's first blocks.
+pub(crate) async fn indexed_folder(name: &str, until: u32) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open_sled(dir.path(), true, 16 << 20).unwrap();
+    let source = Arc::new(RecordingSource(recording(name)));
+    index(source, &store, until).await.unwrap();
+    dir
+}
+
 /// The program, with nothing of the caller's settings.
 pub(crate) fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yumascope"));

@@ -19,6 +19,7 @@
 //! | `clients` | unmodified clients against the replay node |
 //! | `served` | the program's HTTP answers |
 //! | `against` | `check --against-node` finds what was altered, and nothing in a good store |
+//! | `door` | keys, rates, TLS, request ids and draining of the real program |
 //! | `audit` | reports of a subnet against its commitments, and the program's audit |
 //! | `docker` | dashboard, rules and image against the program |
 //! | `examples` | every example of the documents, executed |
@@ -50,6 +51,7 @@ mod compact;
 mod context;
 mod coverage;
 mod docker;
+mod door;
 mod examples;
 mod faults;
 mod heads;

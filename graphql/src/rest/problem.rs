@@ -57,6 +57,11 @@ impl Problem {
         document.insert("status".into(), json!(self.status));
         document.insert("code".into(), json!(self.code));
         document.insert("detail".into(), json!(self.detail));
+        if self.status >= 500
+            && let Some(id) = crate::server::request_id::current()
+        {
+            document.insert("requestId".into(), json!(id));
+        }
         Value::Object(document)
     }
 }

@@ -166,7 +166,13 @@ impl From<ApiError> for Error {
                     extensions.set("allowed", allowed);
                 })
             }
-            ApiError::Internal => coded(INTERNAL_TEXT, code::INTERNAL),
+            ApiError::Internal => {
+                coded(INTERNAL_TEXT, code::INTERNAL).extend_with(|_, extensions| {
+                    if let Some(id) = crate::server::request_id::current() {
+                        extensions.set("requestId", id);
+                    }
+                })
+            }
         }
     }
 }

@@ -21,11 +21,13 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{ApiError, Res, code};
 use super::measure;
+use super::operation;
 use super::paging::{MAX_BLOCKS, MAX_ITEMS};
 use super::scalars::U64;
 use super::shape::shape;
 use crate::loaders::Loaders;
 use crate::reads::Reads;
+use crate::server::access;
 
 /// The bounds of the window. All are enforced, and published by the query `limits`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +135,11 @@ pub(crate) fn refusal(code: &'static str, text: impl Into<String>) -> ServerErro
     let mut error = ServerError::new(text, None);
     let mut extensions = ErrorExtensionValues::default();
     extensions.set("code", code);
+    if matches!(code, code::INTERNAL | code::BUSY)
+        && let Some(id) = crate::server::request_id::current()
+    {
+        extensions.set("requestId", id);
+    }
     error.extensions = Some(extensions);
     error
 }
@@ -272,6 +279,7 @@ impl Extension for Guard {
             )]);
         }
         metrics::histogram!("graphql_complexity").record(result.complexity as f64);
+        access::measured(result.complexity).map_err(|refused| vec![refused])?;
         Ok(result)
     }
 
@@ -284,6 +292,11 @@ impl Extension for Guard {
         let mut data = Data::default();
         data.insert(Loaders::new(&self.reads.pinned()));
         data.insert(Tally::new(&self.limits));
+        let document = self.document.get();
+        let label = document.map_or("other", |document| {
+            operation::label(document, operation_name)
+        });
+        let _timed = operation::Timed::start(label);
         let run = next.run_with_data(ctx, operation_name, data);
         match tokio::time::timeout(self.limits.query_timeout(), run).await {
             Ok(mut response) => {

@@ -1,10 +1,14 @@
 //! Two small pages that need no network but this server: a landing page and a page to query with.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
+use super::connections::Connection;
 use crate::ports::Status;
 use crate::schema::lag;
 
@@ -18,7 +22,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// GET `/`: what this is, how it stands, where to go.
-pub(super) async fn landing(State(app): State<App>, headers: HeaderMap) -> Response {
+pub(super) async fn landing(
+    State(app): State<App>,
+    Extension(connection): Extension<Arc<Connection>>,
+    headers: HeaderMap,
+) -> Response {
     let status = app.reads.run("status", |reader| reader.status()).await;
     let rows = match &status {
         Ok(status) => rows(status),
@@ -31,7 +39,15 @@ pub(super) async fn landing(State(app): State<App>, headers: HeaderMap) -> Respo
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let origin = format!("http://{}", host.unwrap_or("localhost"));
+    // A proxy that is trusted may say that it is spoken to by TLS.
+    let told = headers.get("x-forwarded-proto");
+    let by_proxy = told.is_some_and(|scheme| scheme.as_bytes() == b"https")
+        && app.door.trusts(connection.peer.ip());
+    let scheme = match connection.https || by_proxy {
+        true => "https",
+        false => "http",
+    };
+    let origin = format!("{scheme}://{}", host.unwrap_or("localhost"));
     let page = LANDING
         .replace("{{origin}}", &escaped(&origin))
         .replace("{{status}}", &table)

@@ -123,7 +123,7 @@ fn too_large(allowed: usize) -> Response {
     failed(StatusCode::PAYLOAD_TOO_LARGE, error)
 }
 
-fn failed(status: StatusCode, error: ServerError) -> Response {
+pub(super) fn failed(status: StatusCode, error: ServerError) -> Response {
     let response = async_graphql::Response::from_errors(vec![error]);
     let text = serde_json::to_vec(&response).unwrap_or_else(|_| b"{\"data\":null}".to_vec());
     json(status, text)

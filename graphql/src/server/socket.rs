@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_graphql::http::{WebSocket as Protocol, WebSocketProtocols, WsMessage};
-use async_graphql::{Data, Executor, Request};
+use async_graphql::{Data, Error, Executor, Request};
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::StatusCode;
@@ -19,7 +19,7 @@ use futures::{Sink, SinkExt};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{App, stopped};
+use super::{App, access, stopped};
 use crate::schema::Api;
 use crate::schema::limits::over_limit;
 use crate::streams::Streams;
@@ -53,21 +53,24 @@ pub(super) async fn upgrade(State(app): State<App>, upgrade: WebSocketUpgrade) -
         let text = format!("all {most} places for WebSockets are taken; try again later\n");
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
-    upgrade.on_upgrade(move |socket| async move {
-        metrics::gauge!("graphql_websockets").increment(1.0);
-        // The field is held, not used: the server waits at its end until all are dropped.
-        let _open = app.open.clone();
-        let executor = Bounded {
-            api: app.api.clone(),
-            streams: app.streams.clone(),
-            places: Arc::new(Semaphore::new(app.limits.operations_per_websocket)),
-            most: app.limits.operations_per_websocket,
-        };
-        let stopping = app.stopping.clone();
-        drop(app);
-        carry(socket, executor, stopped(stopping)).await;
-        metrics::gauge!("graphql_websockets").decrement(1.0);
-        drop(place);
+    let caller = access::current();
+    upgrade.on_upgrade(move |socket| {
+        access::within(caller, async move {
+            metrics::gauge!("graphql_websockets").increment(1.0);
+            // The field is held, not used: the server waits at its end until all are dropped.
+            let _open = app.open.clone();
+            let executor = Bounded {
+                api: app.api.clone(),
+                streams: app.streams.clone(),
+                places: Arc::new(Semaphore::new(app.limits.operations_per_websocket)),
+                most: app.limits.operations_per_websocket,
+            };
+            let stopping = app.stopping.clone();
+            drop(app);
+            carry(socket, executor, stopped(stopping)).await;
+            metrics::gauge!("graphql_websockets").decrement(1.0);
+            drop(place);
+        })
     })
 }
 
@@ -88,7 +91,12 @@ async fn carry(socket: WebSocket, executor: Bounded, stop: impl Future<Output = 
                 _ => None,
             })
         });
-    let mut outgoing = Protocol::new(executor, texts, WebSocketProtocols::GraphQLWS);
+    let caller = access::current();
+    let mut outgoing = Protocol::new(executor, texts, WebSocketProtocols::GraphQLWS)
+        .on_connection_init(async move |payload| {
+            let known = access::introduced(caller.as_deref(), &payload);
+            known.map(|()| Data::default()).map_err(Error::new)
+        });
 
     let mut introduced = false;
     let init = tokio::time::sleep(INIT_TIME);

@@ -26,6 +26,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// A header's value; names and values are in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut found = lines.filter(|(other, _)| *other == name);
+        found.next().map(|(_, value)| value)
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
@@ -73,6 +80,21 @@ impl Server {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        self.raw(request.into_bytes()).await
+    }
+
+    /// A request with headers of its own, each ended by `\r\n`.
+    pub(crate) async fn ask_as(&self, method: &str, path: &str, headers: &str) -> Answer {
+        let body = if path == "/graphql" && method == "POST" {
+            r#"{"query":"{ status { last } }"}"#
+        } else {
+            ""
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         self.raw(request.into_bytes()).await
     }
 

@@ -1,6 +1,7 @@
 //! The window as a client meets it: real HTTP and WebSockets on loopback, a store in memory.
 
 mod changes;
+mod connections;
 mod documents;
 mod fake;
 mod heads;
@@ -12,9 +13,11 @@ mod paging;
 mod queries;
 mod results;
 mod server;
+mod server_access;
 mod stake;
 mod state;
 mod stream;
 mod streams;
+mod tls;
 mod verdicts;
 mod whatif;

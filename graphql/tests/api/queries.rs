@@ -282,7 +282,10 @@ async fn causes_stay_inside_and_others_are_not_harmed() {
                bad: metagraph(netuid: 1, asOf: { block: 13 }) { neuronCount } status { last } }",
         )
         .await;
-    let (message, extensions) = only_error(&answer);
+    let (message, mut extensions) = only_error(&answer);
+    // The only other thing told is where to look for the cause.
+    let id = extensions.as_object_mut().unwrap().remove("requestId");
+    assert_eq!(id.unwrap().as_str().unwrap().len(), 32);
     assert_eq!(extensions, json!({ "code": "INTERNAL" }));
     assert!(!answer.to_string().contains("SECRET"), "{message}");
     assert_eq!(

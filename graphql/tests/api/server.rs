@@ -153,7 +153,7 @@ async fn answers_are_readable_by_other_origins_and_never_cached() {
         answer.head
     );
     let options = ServerOptions {
-        cors: false,
+        cors: graphql::Cors::Off,
         ..ServerOptions::default()
     };
     let server = start_with(Fake::new(), options).await;

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::fake::{Fake, account, hash_of};
 use crate::http::{Server, start, start_with};
 
-struct Client(WebSocketStream<TcpStream>);
+pub(crate) struct Client(pub(crate) WebSocketStream<TcpStream>);
 
 async fn connect(server: &Server, protocol: &'static str) -> Result<Client, Error> {
     let stream = TcpStream::connect(server.addr).await.unwrap();
