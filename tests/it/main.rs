@@ -29,6 +29,7 @@
 //! | `verify` | every recorded epoch computed again to the last bit; wrong inputs found |
 //! | `weights_out` | rows of weights planned from the index, and read back with evidence |
 //! | `whatif` | explanations, differences, simulations and copying as served and printed |
+//! | `streams` | a thousand clients during forks: what each joins is what is stored |
 //! | `results` | challenge results beside real epochs; reports taken in by the program |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
 
@@ -60,6 +61,7 @@ mod series;
 mod served;
 mod stake;
 mod state;
+mod streams;
 mod verify;
 mod weights_out;
 mod whatif;
