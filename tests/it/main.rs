@@ -32,6 +32,7 @@
 //! | `verify` | every recorded epoch computed again to the last bit; wrong inputs found |
 //! | `weights_out` | rows of weights planned from the index, and read back with evidence |
 //! | `whatif` | explanations, differences, simulations and copying as served and printed |
+//! | `streams` | a thousand clients during forks: what each joins is what is stored |
 //! | `results` | challenge results beside real epochs; reports taken in by the program |
 //! | `alerts` | webhooks through failures and kills; alert rules and their back-tests |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
@@ -68,6 +69,7 @@ mod series;
 mod served;
 mod stake;
 mod state;
+mod streams;
 mod verify;
 mod weights_out;
 mod whatif;

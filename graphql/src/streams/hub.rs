@@ -138,11 +138,13 @@ impl Hub {
             None => {
                 let (sender, word) = watch::channel(self.told.load(Ordering::SeqCst));
                 // From here on nothing is missed, however late the task begins.
+                // What was told before is not known: nobody listened.
                 let commits = self.reads.reader().subscribe();
                 let heads = self.reads.reader().subscribe_heads();
                 let task = tokio::spawn(hear(commits, heads, self.told.clone(), sender));
                 let pulse = Arc::new(Pulse { word, task });
                 *held = Arc::downgrade(&pulse);
+                self.look_again();
                 pulse
             }
         };

@@ -307,8 +307,16 @@ impl Walk {
             self.open = None;
             return None;
         };
-        at.index = u32::try_from(index).unwrap_or(END).saturating_add(1);
+        let done = index.saturating_add(1);
+        // Behind its last item a block is done: nothing of it is needed to go on.
+        at.index = match done < items.happenings.len() {
+            true => u32::try_from(done).unwrap_or(END),
+            false => END,
+        };
         self.at = Some(at);
+        if at.index == END {
+            self.open = None;
+        }
         if finalized {
             self.base = self.base.max(block.number);
         }

@@ -271,7 +271,7 @@ async fn every_stream_has_its_items() {
             .await;
         let message = loop {
             let message = client.next().await;
-            if message["id"] == "bad" {
+            if message["id"] == "bad" && message["type"] == "next" {
                 break message;
             }
         };
