@@ -366,6 +366,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unwrap_in_result, reason = "a test")]
     fn built(more: Value) -> Result<Hook, String> {
         let mut raw = json!({"name": "ops", "url": "https://example.com/h/token", "secret_env": "GOOD", "topics": [{"topic": "blocks"}]});
         raw.as_object_mut()
