@@ -9,19 +9,21 @@ use alerts::chain::{AskError, Chain};
 use alerts::file::{FileError, Settings};
 use alerts::hook::{Machine, Secrets, Wanted};
 use alerts::outbox::Files;
-use alerts::service::Service;
+use alerts::service::{Service, check_streams};
 use alerts::worker::{Lane, Message, Stop};
 use anyhow::{Context, Result, bail};
-use chain_metadata::{AccountId, BlockNumber, NetUid};
+use chain_metadata::{AccountId, BlockNumber, H256, NetUid};
 use futures::StreamExt;
 use graphql::rest::Problem;
 use graphql::streams::{Filter, Messages, StreamOptions};
 use graphql::{Executor, Limits, ReadError, Reader, StreamCursor, StreamMessage, Streams, Topic};
+use indexer::store::Store;
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::adapters::reader::StoreReader;
 use crate::config::Config;
 use crate::signals::stopped;
 
@@ -54,19 +56,50 @@ pub(crate) fn folder(data_dir: &Path) -> PathBuf {
     data_dir.join("alerts")
 }
 
-/// Starts rules and hooks, if there is a file of them; inside a tokio runtime.
-pub(crate) fn start(
-    config: &Config,
-    reader: Arc<dyn Reader>,
-    stop_heard: &watch::Receiver<bool>,
-) -> Result<Option<Service>> {
+/// The rules and hooks that are wanted, if any, looked at from all sides; inside a tokio runtime.
+pub(crate) fn wanted(config: &Config) -> Result<Option<Settings>> {
     let Some(file) = &config.hooks else {
         return Ok(None);
     };
     let settings = settings(file, &Machine)?;
+    let wrong = wrong(&settings)?;
+    if !wrong.is_empty() {
+        bail!("{} cannot be used: {}", file.display(), wrong.join("; "));
+    }
+    Ok(Some(settings))
+}
+
+/// What the schema and the streams say against a file, a sentence each; inside a tokio runtime.
+pub(crate) fn wrong(settings: &Settings) -> Result<Vec<String>> {
+    // Of a chain without a block: what is refused there is refused everywhere.
+    let store = Store::in_memory()?;
+    store.bind_genesis(H256::default())?;
+    let reader: Arc<dyn Reader> = Arc::new(StoreReader::at_rest(store, None));
+    let chain = StoreChain::new(reader.clone());
+    let refused = settings.rules.iter().filter_map(|rule| {
+        let why = chain.refuses(rule)?;
+        Some(format!("rule {}: the query is refused: {why}", rule.name))
+    });
+    let mut wrong: Vec<String> = refused.collect();
+    let streams = StoreStreams::new(reader);
+    if let Err(error) = check_streams(&settings.hooks, &streams) {
+        wrong.push(error.to_string());
+    }
+    Ok(wrong)
+}
+
+/// Starts rules and hooks, if there are any; inside a tokio runtime.
+pub(crate) fn start(
+    wanted: Option<Settings>,
+    config: &Config,
+    reader: Arc<dyn Reader>,
+    stop_heard: &watch::Receiver<bool>,
+) -> Result<Option<Service>> {
+    let Some(settings) = wanted else {
+        return Ok(None);
+    };
     let (rules, hooks) = (settings.rules.len(), settings.hooks.len());
     let chain = StoreChain::new(reader.clone());
-    check_documents(&settings, &chain)?;
     let outbox = Arc::new(Files::open(&folder(&config.data_dir))?);
     let streams = Arc::new(StoreStreams::new(reader));
     let stop = Stop::default();
@@ -85,24 +118,6 @@ pub(crate) async fn end(service: Option<Service>) {
     if let Some(service) = service {
         let _ = tokio::task::spawn_blocking(|| service.end()).await;
     }
-}
-
-/// Refuses a rule whose document the schema does not take.
-pub(crate) fn check_documents(settings: &Settings, chain: &StoreChain) -> Result<()> {
-    let wrong = wrong_documents(settings, chain);
-    if !wrong.is_empty() {
-        bail!("{}", wrong.join("; "));
-    }
-    Ok(())
-}
-
-/// What the schema says against the documents of rules, a sentence each.
-pub(crate) fn wrong_documents(settings: &Settings, chain: &StoreChain) -> Vec<String> {
-    let wrong = settings.rules.iter().filter_map(|rule| {
-        let why = chain.refuses(rule)?;
-        Some(format!("rule {}: the query is refused: {why}", rule.name))
-    });
-    wrong.collect()
 }
 
 /// A chain as the reader has it.

@@ -42,6 +42,7 @@ pub(crate) enum Serve {
 pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     let (stop, stop_heard) = watch::channel(false);
     stop_on_signal(stop.clone())?;
+    let hooks = crate::alerts::wanted(&config)?;
     let store = open(&config, true)?;
     // Bind before the node is asked: a port in use is told at once. Serve after
     // it has answered: an address is told only when the chain is known.
@@ -92,7 +93,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
     let reader = Arc::new(reader.with_scorer(scorer.clone()));
     gauges.watch(reader.clone(), store.clone());
     score(scorer.as_ref(), &stop_heard)?;
-    let hooks = crate::alerts::start(&config, reader.clone(), &stop_heard)?;
+    let hooks = crate::alerts::start(hooks, &config, reader.clone(), &stop_heard)?;
     let verdicts = verdicts(&config, &store, &notify, stop_heard.clone())?;
     let plan = Plan {
         from: config.from,
@@ -258,6 +259,7 @@ fn ended<T, E: Into<anyhow::Error>>(
 pub(crate) async fn serve_only(config: Config) -> Result<()> {
     let (stop, stop_heard) = watch::channel(false);
     stop_on_signal(stop)?;
+    let hooks = crate::alerts::wanted(&config)?;
     let store = open(&config, false)?;
     store
         .checkpoint()?
@@ -270,7 +272,7 @@ pub(crate) async fn serve_only(config: Config) -> Result<()> {
     announce(&listener, &options)?;
     let reader = Arc::new(StoreReader::at_rest(store.clone(), None).with_scorer(scorer));
     gauges.watch(reader.clone(), store);
-    let hooks = crate::alerts::start(&config, reader.clone(), &stop_heard)?;
+    let hooks = crate::alerts::start(hooks, &config, reader.clone(), &stop_heard)?;
     graphql::serve(listener, reader, options, stopped(stop_heard)).await?;
     crate::alerts::end(hooks).await;
     Ok(())

@@ -326,6 +326,12 @@ fn what_was_given_up_is_listed_and_delivered_again() {
     drop(running);
     let left = letters();
     assert!(!left.is_empty());
+    said(&finished(&["compact", "--data-dir", text(&data)]));
+    assert_eq!(
+        letters(),
+        left,
+        "a store that was written anew has forgotten them"
+    );
     said(&finished(&again));
     assert!(letters().is_empty());
     let _serving = started(&[
@@ -471,4 +477,29 @@ fn a_file_is_checked_and_a_hook_tried() {
     assert!(preset.contains("on = \"time\""), "{preset}");
     let missing = finished(&["alerts", "backtest", "/nowhere", "--data-dir", "x"]);
     assert!(String::from_utf8_lossy(&missing.stderr).contains("/nowhere"));
+}
+
+#[test]
+fn the_files_of_the_document_are_good() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/alerts.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let files: Vec<&str> = document
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert_eq!(files.len(), 2);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("alerts.toml");
+    for toml in files {
+        std::fs::write(&file, toml).unwrap();
+        let mut check = with_secret(&["alerts", "check", text(&file)]);
+        let checked = check.env("OPS_SECRET", SECRET).output().unwrap();
+        assert!(said(&checked).contains("is good"));
+        let told = backtest(&file, &["--recording", text(&fixture())]);
+        assert!(told.len() <= 1);
+    }
+    for preset in alerts::rule::PRESETS {
+        assert!(document.contains(&format!("| `{}` |", preset.name)));
+    }
 }

@@ -35,6 +35,7 @@ pub struct Alert {
     /// The values in the message, by where they are.
     pub values: Map<String, Value>,
     /// When it was asked, in milliseconds since 1970, of rules on time; null for others.
+    #[serde(rename = "atMs")]
     pub at_ms: Option<u64>,
 }
 

@@ -46,6 +46,7 @@ impl Streams for Numbers {
         None
     }
 
+    #[expect(clippy::unwrap_in_result, reason = "a test")]
     fn follow(&self, _wanted: &Wanted, after: Option<&str>) -> Result<Box<dyn Lane>, String> {
         let at = match after {
             Some("first") => 0,
@@ -67,6 +68,7 @@ struct Receiver {
 }
 
 impl Post for Receiver {
+    #[expect(clippy::unwrap_in_result, reason = "a test")]
     fn post(&self, message: &Pending, _now: u64) -> Result<(), Failed> {
         let good = self.script.lock().unwrap().pop_front().unwrap_or(true);
         if !good {

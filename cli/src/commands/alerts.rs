@@ -9,16 +9,14 @@ use alerts::file::{FileError, Settings};
 use alerts::hook::{Machine, Secrets};
 use alerts::outbox::{Dead, Files, Pending, dead_letters, redeliver};
 use alerts::rule::{Alert, PRESETS};
-use alerts::service::check_streams;
 use alerts::sign;
 use alerts::worker::now_ms;
 use anyhow::{Context, Result, bail};
-use indexer::store::Store;
 use serde_json::json;
 
 use super::verify::opened;
 use crate::adapters::reader::StoreReader;
-use crate::alerts::{StoreChain, StoreStreams, folder, settings, wrong_documents};
+use crate::alerts::{StoreChain, folder, settings};
 use crate::args::{AlertsArgs, AlertsCommand, BacktestArgs};
 
 /// Carries out one of the commands.
@@ -49,15 +47,7 @@ fn check(file: &Path) -> Result<()> {
             (Settings::default(), lines)
         }
     };
-    super::runtime()?.block_on(async {
-        let reader = Arc::new(StoreReader::at_rest(Store::in_memory()?, None));
-        wrong.extend(wrong_documents(&settings, &StoreChain::new(reader.clone())));
-        let streams = StoreStreams::new(reader);
-        if let Err(error) = check_streams(&settings.hooks, &streams) {
-            wrong.push(error.to_string());
-        }
-        anyhow::Ok(())
-    })?;
+    wrong.extend(super::runtime()?.block_on(async { crate::alerts::wrong(&settings) })?);
     if !wrong.is_empty() {
         for line in &wrong {
             eprintln!("{line}");
@@ -109,7 +99,7 @@ fn backtested(args: &BacktestArgs) -> Result<()> {
         let _inside = runtime.enter();
         StoreChain::new(Arc::new(StoreReader::at_rest(store, None)))
     };
-    let wrong = wrong_documents(&settings, &chain);
+    let wrong = runtime.block_on(async { crate::alerts::wrong(&settings) })?;
     if !wrong.is_empty() {
         bail!("{}", wrong.join("; "));
     }

@@ -84,7 +84,7 @@ fn alerts_say_values_and_where() {
         json!({
             "rule": "low", "event": "fired", "severity": "warning", "block": 9, "netuid": 1,
             "subject": "a", "since": 9, "message": "a has 5", "reason": null,
-            "values": {"/id": "a", "/n": "5"}, "at_ms": null,
+            "values": {"/id": "a", "/n": "5"}, "atMs": null,
         })
     );
     assert_eq!(
