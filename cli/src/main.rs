@@ -1,5 +1,13 @@
 //! `yumascope`: follows a subtensor chain, stores it, serves it.
 
+// Answers to requests are made here: nothing that a request brings may end a thread.
+#[warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing
+)]
 mod adapters;
 mod app;
 mod args;
