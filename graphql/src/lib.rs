@@ -6,16 +6,9 @@
 //! composes the program (or a test) decides where and how long it runs.
 
 // Nothing that a request brings may end a thread; see SECURITY.md.
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unreachable,
-    clippy::indexing_slicing
-)]
 #![cfg_attr(
-    test,
-    allow(
+    not(test),
+    warn(
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,

@@ -135,9 +135,12 @@ pub struct ScoresOf {
 
 impl Question {
     /// Its document and variables.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "setting members of objects that are made here"
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::indexing_slicing,
+            reason = "setting members of objects that are made here"
+        )
     )]
     fn request(&self) -> Request {
         let of = |epoch: &EpochAt| {

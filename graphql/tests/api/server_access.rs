@@ -212,7 +212,7 @@ async fn rates_are_told_and_held() {
         (429, "RATE_LIMITED")
     );
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-    assert!((900..=1000).contains(&wait), "{wait}");
+    assert!((880..=1000).contains(&wait), "{wait}");
     let told = &answer.json()["errors"][0];
     assert_eq!(told["extensions"]["limit"], "anonymous rate");
     assert_eq!(told["extensions"]["allowed"], 3);
@@ -253,13 +253,13 @@ async fn rates_are_told_and_held() {
     for left in ["4", "3", "2", "1", "0"] {
         let answer = server.ask_as("POST", "/graphql", &bearer(READER)).await;
         assert_eq!(answer.header("ratelimit-remaining"), Some(left));
-        assert_eq!(
-            answer.header("ratelimit"),
-            Some(&*format!(
-                "\"key\";r={left};t={}",
-                (5 - left.parse::<u64>().unwrap()) * 1000
-            ))
-        );
+        let told = answer.header("ratelimit").unwrap();
+        let (who, rest) = told.split_once(";t=").unwrap();
+        assert_eq!(who, format!("\"key\";r={left}"));
+        // A token comes back in 1,000 seconds; some of them may have passed.
+        let full = (5 - left.parse::<u64>().unwrap()) * 1_000;
+        let rest: u64 = rest.parse().unwrap();
+        assert!((full - 120..=full).contains(&rest), "{told}");
     }
     let answer = server.ask_as("POST", "/graphql", &bearer(READER)).await;
     assert_eq!(answer.status, 429);
