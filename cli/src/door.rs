@@ -45,6 +45,7 @@ pub(crate) fn options(config: &Config, rest: ServerOptions) -> Result<ServerOpti
         streams_per_caller: usize::try_from(config.streams_per_caller)?,
         header_timeout: Duration::from_secs(config.header_timeout),
         tls: tls(config)?,
+        ..DoorOptions::default()
     };
     let persisted = config.persisted_queries.as_deref().map(persisted);
     Ok(ServerOptions {

@@ -1,5 +1,16 @@
 //! `yumascope`: follows a subtensor chain, stores it, serves it.
 
+// Answers to requests are made here: nothing that a request brings may end a thread.
+#[cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing
+    )
+)]
 mod adapters;
 mod alerts;
 mod app;

@@ -5,6 +5,18 @@
 //! and no chain node. [`serve`] takes a listener and a shutdown future, so that whoever
 //! composes the program (or a test) decides where and how long it runs.
 
+// Nothing that a request brings may end a thread; see SECURITY.md.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing
+    )
+)]
+
 mod execute;
 mod loaders;
 pub mod ports;

@@ -135,6 +135,13 @@ pub struct ScoresOf {
 
 impl Question {
     /// Its document and variables.
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::indexing_slicing,
+            reason = "setting members of objects that are made here"
+        )
+    )]
     fn request(&self) -> Request {
         let of = |epoch: &EpochAt| {
             json!({
@@ -277,8 +284,9 @@ pub(crate) async fn answer(api: &Api, question: &Question) -> Result<Value, Prob
         tracing::error!(%error, "an answer could not be written as JSON");
         Problem::new(code::INTERNAL, INTERNAL_TEXT)
     });
-    match data?["answer"].take() {
-        Value::Null => Err(Problem::new(code::NOT_FOUND, question.nothing())),
-        answer => Ok(answer),
+    let mut data = data?;
+    match data.get_mut("answer").map(Value::take) {
+        None | Some(Value::Null) => Err(Problem::new(code::NOT_FOUND, question.nothing())),
+        Some(answer) => Ok(answer),
     }
 }

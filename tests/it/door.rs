@@ -533,3 +533,47 @@ fn wrong_settings_are_refused_in_a_sentence() {
         );
     }
 }
+
+/// What `docs/operations.md` shows is there: flags exist, and the commands about keys run as they
+/// stand.
+#[test]
+fn the_operations_guide_holds() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
+    let guide = std::fs::read_to_string(path).unwrap();
+    let help: String = [
+        &["run", "--help"][..],
+        &["keys", "create", "--help"],
+        &["check", "--help"],
+    ]
+    .iter()
+    .map(|words| String::from_utf8_lossy(&outcome(words).stdout).into_owned())
+    .collect();
+    let mut flags = 0;
+    for line in guide.lines().filter(|line| {
+        !line.contains("openssl") && !line.contains("curl") && !line.contains("-subj")
+    }) {
+        for word in line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+            if word.len() > 3 && word.starts_with("--") && word.as_bytes()[2].is_ascii_lowercase() {
+                let known = help.split_whitespace().any(|other| other == word);
+                assert!(known || word == "--tls-", "{word} is no flag");
+                flags += 1;
+            }
+        }
+    }
+    assert!(flags > 30, "{flags}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut commands = 0;
+    for line in guide
+        .lines()
+        .filter_map(|line| line.strip_prefix("yumascope keys "))
+    {
+        let line = line
+            .replace("--data-dir /var/lib/yumascope", "")
+            .replace("\"my notebook\"", "my-notebook");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        keys(&words, dir.path());
+        commands += 1;
+    }
+    assert_eq!(commands, 5);
+}

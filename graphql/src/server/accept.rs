@@ -135,8 +135,9 @@ fn plain(status: &str, body: &str) -> String {
 async fn serve(shared: Shared, stream: TcpStream, connection: Arc<Connection>) {
     // Small answers should not wait for more to come; if it cannot be set they do.
     let _ = stream.set_nodelay(true);
+    let patience = shared.door.options.read_timeout;
     let wire = match shared.door.tls().filter(|_| shared.with_tls) {
-        None => Wire::plain(stream, connection.clone()),
+        None => Wire::plain(stream, connection.clone(), patience),
         Some(tls) => {
             let acceptor = TlsAcceptor::from(tls.now());
             let shaken = handshake(acceptor, stream);
@@ -145,7 +146,7 @@ async fn serve(shared: Shared, stream: TcpStream, connection: Arc<Connection>) {
                 () = stopped(shared.stopping.clone()) => return,
             };
             match shaken {
-                Ok(Some(stream)) => Wire::tls(stream, connection.clone()),
+                Ok(Some(stream)) => Wire::tls(stream, connection.clone(), patience),
                 Ok(None) => return,
                 Err(_) => {
                     metrics::counter!("limit_hits_total", "limit" => "tls_handshake").increment(1);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_graphql::ServerError;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -215,6 +215,9 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
     let path = request.uri().path().to_owned();
     let is_stopping = *app.draining.borrow();
     let connection = request.extensions().get::<Arc<Connection>>().cloned();
+    if let Some(connection) = &connection {
+        connection.next_request();
+    }
     let (caller, let_in) = introduce(&app, &request, connection.as_deref());
     let wants = wanted(&request);
     let answered = match let_in {
@@ -232,13 +235,14 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
             placed(response, place, &caller, connection.as_deref(), &path)
         }
     };
+    let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     if wants != Wants::Probe
         && let Some(level) = caller.level(0.0)
     {
         tell_level(headers, &level, caller.key().is_some());
     }
-    if is_stopping {
+    if is_stopping && !goes_on {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response.extensions_mut().insert(caller);
@@ -297,13 +301,13 @@ fn introduce(
         tokens: AtomicU64::new(0),
         operation: Mutex::default(),
     };
-    // Trying keys is paid for like asking.
     let let_in = let_in.and_then(
         |()| match is_socket && !may_open(&app.options.cors, headers) {
             true => Err(Refused::origin()),
             false => Ok(()),
         },
     );
+    // Trying keys is paid for like asking.
     let let_in = let_in.or_else(|refused| caller.take().and(Err(refused)));
     (Arc::new(caller), let_in)
 }
@@ -348,7 +352,7 @@ fn placed(
 ) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
     let is_events = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    let is_switched = response.status() == axum::http::StatusCode::SWITCHING_PROTOCOLS;
+    let is_switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !is_events && !is_switched {
         return response;
     }

@@ -20,41 +20,47 @@ use super::refused::Refused;
 use super::request_id;
 use crate::schema::error::{INTERNAL_TEXT, code};
 
+/// Status of the line where the client did not wait for its answer.
+const GONE: u16 = 499;
+/// Most bytes of a path in a line.
+const MOST_PATH: usize = 256;
+
 /// Names the request, measures it, and logs it. Probes are logged at debug level. The line holds
 /// nothing that could break it: the path is as it was sent, in ASCII without control characters.
 pub(super) async fn record(request: Request, next: Next) -> Response {
-    let started = Instant::now();
     let id = request_id::of(request.headers());
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or("unmatched", MatchedPath::as_str).to_owned();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let path = request.uri().path().to_owned();
     // Of the highest level, so that whatever is logged within tells the id.
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
+    let mut line = Line {
+        span: span.clone(),
+        started: Instant::now(),
+        method: request.method().clone(),
+        path: path.get(..MOST_PATH).unwrap_or(&path).to_owned(),
+        status: GONE,
+        caller: None,
+        bytes: 0,
+    };
     let answered = request_id::within(id.clone(), next.run(request)).instrument(span.clone());
     let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => {
             let cause = words(panic);
             span.in_scope(|| {
-                tracing::error!(cause, "answering a request panicked; please report it")
+                tracing::error!(cause, "answering a request panicked; please report it");
             });
             request_id::within(id.clone(), async { broken(&path) }).await
         }
     };
     response.headers_mut().insert(request_id::HEADER, id);
-    let status = response.status().as_u16();
-    let elapsed = started.elapsed().as_secs_f64();
-    metrics::counter!("http_requests_total", "status" => status.to_string()).increment(1);
-    metrics::histogram!("http_request_seconds", "route" => route).record(elapsed);
-    let line = Line {
-        span,
-        started,
-        method,
-        path,
-        status,
-        caller: response.extensions_mut().remove::<Arc<Caller>>(),
-        bytes: 0,
-    };
+    line.status = response.status().as_u16();
+    line.caller = response.extensions_mut().remove::<Arc<Caller>>();
+    let status = line.status.to_string();
+    let seconds = line.started.elapsed().as_secs_f64();
+    metrics::counter!("http_requests_total", "status" => status).increment(1);
+    metrics::histogram!("http_request_seconds", "route" => route).record(seconds);
     response.map(|body| Body::new(Counted { body, line }))
 }
 
@@ -138,5 +144,40 @@ impl HttpBody for Counted {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        async fn bad() -> &'static str {
+            panic!("SECRET")
+        }
+        let routes = Router::new()
+            .route("/v1/bad", get(bad))
+            .route("/good", get(|| async { "fine" }))
+            .layer(axum::middleware::from_fn(record));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+        // Both on one connection, which outlives the panic.
+        let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+        let requests = "GET /v1/bad HTTP/1.1\r\nhost: t\r\nx-request-id: mine\r\n\r\n\
+                        GET /good HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n";
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).await.unwrap();
+        assert!(answers.starts_with("HTTP/1.1 500"), "{answers}");
+        assert!(answers.contains("\"requestId\":\"mine\""), "{answers}");
+        assert!(!answers.contains("SECRET"), "{answers}");
+        assert!(answers.ends_with("fine"), "{answers}");
+        served.abort();
     }
 }

@@ -215,6 +215,13 @@ impl Connection {
         self.streams().push((place, key));
     }
 
+    /// Gives back the places of streams that are over: where a request comes, the answer before it
+    /// has come to its end.
+    pub(super) fn next_request(&self) {
+        let over = std::mem::take(&mut *self.streams());
+        drop(over);
+    }
+
     /// Ends the connection at its next read.
     pub(super) fn cut(&self) {
         self.is_cut.store(true, Ordering::Release);

@@ -1,5 +1,7 @@
 //! Which pages of browsers may read the answers.
 
+use std::time::Duration;
+
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
@@ -99,6 +101,7 @@ impl Cors {
             .allow_methods([Method::GET, Method::HEAD, Method::POST])
             .allow_headers(asked)
             .expose_headers(told)
+            .max_age(Duration::from_secs(3_600))
             .vary([header::ORIGIN]);
         Some(layer)
     }

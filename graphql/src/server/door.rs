@@ -41,6 +41,8 @@ pub struct DoorOptions {
     pub streams_per_caller: usize,
     /// How long the head of a request may take, and how long a connection may be idle.
     pub header_timeout: Duration,
+    /// How long a client may take to read 256 KiB that wait for it.
+    pub read_timeout: Duration,
     /// Certificate and key; without them the listener speaks plain HTTP.
     pub tls: Option<Arc<Tls>>,
 }
@@ -65,6 +67,7 @@ impl Default for DoorOptions {
             connections_per_address: 64,
             streams_per_caller: 32,
             header_timeout: Duration::from_secs(15),
+            read_timeout: Duration::from_secs(30),
             tls: None,
         }
     }

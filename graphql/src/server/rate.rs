@@ -27,7 +27,7 @@ impl Rate {
 
     fn is_off(&self) -> bool {
         // Also when it is no number.
-        !(self.per_second > 0.0)
+        self.per_second.is_nan() || self.per_second <= 0.0
     }
 
     fn holds(&self) -> f64 {

@@ -15,9 +15,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::connections::Connection;
 
-/// How long the other side may take to read [`LEAST`] bytes that wait for it.
-const STALL: Duration = Duration::from_secs(30);
-/// See [`STALL`]; about 8 KiB a second.
+/// Bytes that the other side must read in the time that it has for it.
 const LEAST: usize = 256 << 10;
 
 enum Stream {
@@ -29,6 +27,8 @@ enum Stream {
 pub(super) struct Wire {
     stream: Stream,
     connection: Arc<Connection>,
+    /// How long the other side may take to read [`LEAST`] bytes that wait for it.
+    patience: Duration,
     /// Runs while bytes wait.
     stall: Option<Pin<Box<Sleep>>>,
     /// Bytes that went since it began to run.
@@ -36,18 +36,27 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn plain(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        Self::over(Stream::Plain(stream), connection)
+    pub(super) fn plain(
+        stream: TcpStream,
+        connection: Arc<Connection>,
+        patience: Duration,
+    ) -> Self {
+        Self::over(Stream::Plain(stream), connection, patience)
     }
 
-    pub(super) fn tls(stream: TlsStream<TcpStream>, connection: Arc<Connection>) -> Self {
-        Self::over(Stream::Tls(Box::new(stream)), connection)
+    pub(super) fn tls(
+        stream: TlsStream<TcpStream>,
+        connection: Arc<Connection>,
+        patience: Duration,
+    ) -> Self {
+        Self::over(Stream::Tls(Box::new(stream)), connection, patience)
     }
 
-    fn over(stream: Stream, connection: Arc<Connection>) -> Self {
+    fn over(stream: Stream, connection: Arc<Connection>, patience: Duration) -> Self {
         Self {
             stream,
             connection,
+            patience,
             stall: None,
             sent: 0,
         }
@@ -78,9 +87,10 @@ impl Wire {
                 if self.stall.is_none() {
                     self.sent = 0;
                 }
+                let patience = self.patience;
                 let stall = self
                     .stall
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL)));
+                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
                 if stall.poll_unpin(context).is_ready() {
                     metrics::counter!("limit_hits_total", "limit" => "slow_reader").increment(1);
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));

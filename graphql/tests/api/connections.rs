@@ -42,7 +42,7 @@ const GET: &[u8] = b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_does_not_come_to_its_end_is_cut() {
-    let options = door(|door| door.header_timeout = Duration::from_millis(200));
+    let options = door(|door| door.header_timeout = Duration::from_secs(2));
     let server = start_with(Fake::new(), options).await;
     let addr = server.addr;
     tokio::task::spawn_blocking(move || {
@@ -117,6 +117,33 @@ async fn connections_are_bounded_by_address_and_in_all() {
         .await
         .unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_cut() {
+    let options = door(|door| {
+        door.read_timeout = Duration::from_secs(1);
+        door.limit_loopback = false;
+    });
+    let server = start_with(Fake::new(), options).await;
+    let addr = server.addr;
+    tokio::task::spawn_blocking(move || {
+        let mut stream = connect(addr);
+        stream
+            .set_write_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let page = b"GET /graphql HTTP/1.1\r\nhost: t\r\n\r\n".repeat(100);
+        let error = loop {
+            if let Err(error) = stream.write_all(&page) {
+                break error.kind();
+            }
+        };
+        use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+        assert!(matches!(error, BrokenPipe | ConnectionReset), "{error:?}");
+    })
+    .await
+    .unwrap();
+    assert_eq!(server.get("/health").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ mod queries;
 mod results;
 mod server;
 mod server_access;
+mod server_sockets;
 mod stake;
 mod state;
 mod stream;
