@@ -26,11 +26,15 @@ use super::{Store, StoreError};
 
 /// Parts that are locked by themselves.
 const SHARDS: usize = 16;
-/// What an entry takes beside its bytes.
-const ENTRY: usize = 160;
-/// Values up to this length are structures as often as not, whose decoded form is
-/// several times as large.
-const SMALL: usize = 64;
+/// What an entry takes beside its key and its value.
+const ENTRY: usize = 128;
+/// What a value takes beside its bytes.
+const VALUE: usize = 128;
+/// What the decoded form of a structure takes.
+const STRUCTURE: usize = 512;
+/// Lengths of values that are structures as often as not: longer than an account,
+/// shorter than a vector.
+const STRUCTURES: std::ops::RangeInclusive<usize> = 33..=64;
 
 /// A value that every block reads is worth keeping once it has been the same for so
 /// many blocks.
@@ -41,6 +45,8 @@ const STEADY: BlockNumber = 16;
 pub struct Kept {
     bytes: Box<[u8]>,
     decoded: OnceLock<(SpecVersion, Value)>,
+    /// The last half of a shard whose bytes it was counted in.
+    counted: AtomicU64,
 }
 
 impl Kept {
@@ -48,6 +54,7 @@ impl Kept {
         Kept {
             bytes: bytes.into_boxed_slice(),
             decoded: OnceLock::new(),
+            counted: AtomicU64::new(0),
         }
     }
 
@@ -77,11 +84,17 @@ impl Kept {
         }
     }
 
-    fn weight(&self) -> usize {
-        match self.bytes.len() {
-            len @ ..=SMALL => len * 12,
-            len => len,
+    /// What it takes, unless it was counted in this half already: several entries may
+    /// share it.
+    fn weight(&self, half: u64) -> usize {
+        if self.counted.swap(half, Ordering::Relaxed) == half {
+            return 0;
         }
+        let decoded = match STRUCTURES.contains(&self.bytes.len()) {
+            true => STRUCTURE,
+            false => 0,
+        };
+        VALUE + self.bytes.len() + decoded
     }
 }
 
@@ -110,18 +123,25 @@ impl<T> Stretch<T> {
     }
 }
 
-/// One value, or the same item of every uid of a subnet.
+/// The same item of every uid of a subnet, each with the blocks at whose end it holds.
+pub(crate) type Cells = Arc<[Stretch<Cell>]>;
+
+/// One value, or a column.
 #[derive(Debug, Clone)]
 enum Entry {
     One(Cell),
-    Column(Arc<[Cell]>),
+    Column(Cells),
 }
 
 impl Entry {
-    fn weight(&self) -> usize {
+    fn weight(&self, half: u64) -> usize {
+        let of = |cell: &Cell| cell.as_ref().map_or(0, |(_, kept)| kept.weight(half));
         match self {
-            Entry::One(cell) => cell.as_ref().map_or(0, |(_, kept)| kept.weight()),
-            Entry::Column(cells) => std::mem::size_of_val(&**cells),
+            Entry::One(cell) => of(cell),
+            Entry::Column(cells) => {
+                let values: usize = cells.iter().map(|cell| of(&cell.held)).sum();
+                values + std::mem::size_of_val(&**cells)
+            }
         }
     }
 }
@@ -137,6 +157,8 @@ struct Shard {
     old: HashMap<Key, Stretches>,
     /// Bytes of the young ones, about.
     bytes: usize,
+    /// How often the young ones became the old ones.
+    turns: u64,
 }
 
 /// See the module.
@@ -193,6 +215,27 @@ impl Memo {
         }
     }
 
+    /// Columns that begin before and behind a block, of which parts may hold there too.
+    fn near(&self, key: &[u8], at: BlockNumber) -> [Option<Cells>; 2] {
+        let mut near = [None, None];
+        let Some(shard) = self.shard(key) else {
+            return near;
+        };
+        for all in [&shard.young, &shard.old] {
+            let Some(all) = all.get(key) else { continue };
+            let behind = all.partition_point(|stretch| stretch.from <= at);
+            let places = [behind.checked_sub(1), Some(behind)];
+            for (place, near) in places.into_iter().zip(&mut near) {
+                if let Some(Entry::Column(cells)) =
+                    place.and_then(|place| all.get(place)).map(|s| &s.held)
+                {
+                    near.get_or_insert_with(|| cells.clone());
+                }
+            }
+        }
+        near
+    }
+
     /// Drops all.
     pub(super) fn clear(&self) {
         self.dropped.fetch_add(1, Ordering::SeqCst);
@@ -204,13 +247,9 @@ impl Memo {
 
 impl Shard {
     fn put(&mut self, key: &[u8], stretch: Stretch<Entry>, most: usize) {
-        let weight = ENTRY + key.len() + stretch.held.weight();
+        let weight = ENTRY + key.len() + stretch.held.weight(self.turns + 1);
         if weight > most {
             return;
-        }
-        if self.bytes + weight > most {
-            self.old = std::mem::take(&mut self.young);
-            self.bytes = 0;
         }
         let all = match self.young.get_mut(key) {
             Some(all) => all,
@@ -224,10 +263,13 @@ impl Shard {
                     *known = stretch;
                 }
             }
-            _ => {
-                self.bytes += weight;
-                all.insert(place, stretch);
-            }
+            _ => all.insert(place, stretch),
+        }
+        self.bytes += weight;
+        if self.bytes > most {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = 0;
+            self.turns += 1;
         }
     }
 }
@@ -295,25 +337,38 @@ impl Store {
             let Stretch { from, to, .. } = found;
             return Ok(Stretch { from, to, held });
         }
+        let stretch = self.stretch(item, rest, at, usable.as_ref().map(|usable| usable.span))?;
+        if let Some(Usable { memo, seen, .. }) = usable {
+            let Stretch { from, to, held } = stretch.clone();
+            let held = Entry::One(held);
+            memo.put(&prefix, Stretch { from, to, held }, seen);
+        }
+        Ok(stretch)
+    }
+
+    /// As [`Store::told_at`], without the memo. `span` is that of the block, where it is
+    /// settled.
+    fn stretch(
+        &self,
+        item: u16,
+        rest: &[u8],
+        at: BlockNumber,
+        span: Option<(BlockNumber, BlockNumber)>,
+    ) -> Result<Stretch<Cell>, StoreError> {
         let row = self.state(item, rest, at)?;
         let changed_at = row.as_ref().map(|row| row.changed_at);
-        let held: Cell =
-            row.and_then(|row| Some((row.changed_at, Arc::new(Kept::new(row.value?)))));
-        let Some(Usable { memo, span, seen }) = usable else {
+        let held = row.and_then(|row| Some((row.changed_at, Arc::new(Kept::new(row.value?)))));
+        let Some((first, last)) = span else {
             return Ok(Stretch::only(at, held));
         };
-        let stretch = Stretch {
-            from: changed_at.unwrap_or(span.0).max(span.0),
-            to: match at < span.1 {
-                true => self.until(&prefix, at, span.1)?,
+        Ok(Stretch {
+            from: changed_at.unwrap_or(first).max(first),
+            to: match at < last {
+                true => self.until(&tables::state_prefix(item, rest), at, last)?,
                 false => at,
             },
             held,
-        };
-        let Stretch { from, to, held } = stretch.clone();
-        let held = Entry::One(held);
-        memo.put(&prefix, Stretch { from, to, held }, seen);
-        Ok(stretch)
+        })
     }
 
     /// The last block up to `last` before the next change of a key after `at`.
@@ -372,34 +427,64 @@ impl Store {
         Ok(held)
     }
 
-    /// An item of every uid of a subnet that has `count` of them. `read` gives one
-    /// cell for each and the blocks at whose end all of them hold.
+    /// An item of each of `count` uids of a subnet at the end of block `at`. `key` gives
+    /// the storage key of a uid after its first 32 bytes, and the blocks in which it is
+    /// that of the uid.
     pub(crate) fn column(
         &self,
-        item: u16,
-        subnet: u16,
+        (item, subnet): (u16, u16),
         count: u16,
         at: BlockNumber,
-        read: impl FnOnce() -> Result<Stretch<Vec<Cell>>, StoreError>,
-    ) -> Result<Stretch<Arc<[Cell]>>, StoreError> {
-        let key = column_key(item, subnet);
+        key: impl Fn(u16) -> UidKey,
+    ) -> Result<Cells, StoreError> {
+        let name = column_key(item, subnet);
         let usable = self.usable(at);
-        if let Some(usable) = &usable
-            && let Some(Stretch { from, to, held }) = usable.memo.get(&key, at)
-            && let Entry::Column(held) = held
-            && held.len() == usize::from(count)
-        {
-            return Ok(Stretch { from, to, held });
+        let mut near = [None, None];
+        if let Some(Usable { memo, .. }) = &usable {
+            if let Some(found) = memo.get(&name, at)
+                && let Entry::Column(cells) = found.held
+                && cells.len() == usize::from(count)
+            {
+                return Ok(cells);
+            }
+            near = memo.near(&name, at);
         }
-        let Stretch { from, to, held } = read()?;
-        let held: Arc<[Cell]> = held.into();
+        let span = usable.as_ref().map(|usable| usable.span);
+        let (mut from, mut to) = span.unwrap_or((at, at));
+        let mut cells = Vec::with_capacity(usize::from(count));
+        for uid in 0..count {
+            let same = near.iter().flatten().find_map(|cells| {
+                let cell = cells.get(usize::from(uid))?;
+                (cell.from <= at && at <= cell.to).then(|| cell.clone())
+            });
+            let cell = match same {
+                Some(cell) => cell,
+                None => match key(uid) {
+                    Some((rest, bounds)) => {
+                        let mut cell = self.stretch(item, &rest, at, span)?;
+                        cell.from = cell.from.max(bounds.0);
+                        cell.to = cell.to.min(bounds.1);
+                        cell
+                    }
+                    None => Stretch::only(at, None),
+                },
+            };
+            from = from.max(cell.from);
+            to = to.min(cell.to);
+            cells.push(cell);
+        }
+        let cells: Cells = cells.into();
         if let Some(Usable { memo, seen, .. }) = usable {
-            let held = Entry::Column(held.clone());
-            memo.put(&key, Stretch { from, to, held }, seen);
+            let held = Entry::Column(cells.clone());
+            memo.put(&name, Stretch { from, to, held }, seen);
         }
-        Ok(Stretch { from, to, held })
+        Ok(cells)
     }
 }
+
+/// The storage key of a uid after its first 32 bytes, and the first and last block at
+/// whose end it is that of the uid; `None` where it has none.
+pub(crate) type UidKey = Option<(Vec<u8>, (BlockNumber, BlockNumber))>;
 
 #[cfg(test)]
 mod tests;

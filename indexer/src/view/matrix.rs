@@ -3,7 +3,7 @@
 use chain_metadata::{BlockNumber, MechId, NetUid, Uid, Value};
 use parity_scale_codec::{Compact, Decode};
 
-use super::{At, as_kind, count, damaged, index_of, told};
+use super::{At, as_kind, count, damaged, index_of};
 use crate::store::rowcodec::RowShape;
 use crate::store::{Store, StoreError};
 
@@ -26,11 +26,17 @@ pub fn rows(
     let Some((line, found)) = at.layout.find(entry) else {
         return Ok(Some(Vec::new()));
     };
-    let mut rows = Vec::new();
-    for uid in 0..count(store, at, netuid)? {
+    let key = |uid: u16| {
         let key = found.key_of_encoded(&[&index.to_le_bytes(), &uid.to_le_bytes()]);
-        if let Some((changed_at, kept)) = told(store, at, line, found, &key)?.held {
-            rows.push((Uid(uid), changed_at, pairs(at, entry, kept.bytes())?));
+        let rest = key.get(32..).unwrap_or_default().to_vec();
+        Some((rest, (0, BlockNumber::MAX)))
+    };
+    let count = count(store, at, netuid)?;
+    let cells = store.column((line.id, index), count, at.number, key)?;
+    let mut rows = Vec::new();
+    for (uid, cell) in (0..count).zip(cells.iter()) {
+        if let Some((changed_at, kept)) = &cell.held {
+            rows.push((Uid(uid), *changed_at, pairs(at, entry, kept.bytes())?));
         }
     }
     Ok(Some(rows))

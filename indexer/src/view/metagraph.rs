@@ -10,8 +10,7 @@ use chain_metadata::{AccountId, BlockNumber, MechId, NetUid, Shape, StorageEntry
 use parity_scale_codec::{Compact, Decode};
 
 use super::{At, as_kind, count, damaged, index_of, told};
-use crate::items::Item;
-use crate::store::memo::{Cell, Kept, Stretch};
+use crate::store::memo::{Cells, Kept, UidKey};
 use crate::store::{Store, StoreError};
 
 /// A neuron at a block. `None` is "this runtime does not compute it", or, for
@@ -88,9 +87,9 @@ pub fn metagraph(
     let pruning_score = reading.vector("PruningScores", &net)?;
     let last_update = reading.vector("LastUpdate", &idx)?;
 
-    let whole = (0, BlockNumber::MAX);
-    let keys = reading.column("Keys", whole, |entry, uid| {
-        Some(entry.key_of_encoded(&[&net, &uid.to_le_bytes()]))
+    let keys = reading.column("Keys", |entry, uid| {
+        let key = entry.key_of_encoded(&[&net, &uid.to_le_bytes()]);
+        Some((key, WHOLE))
     })?;
     let mut hotkeys = Vec::with_capacity(usize::from(count));
     for uid in 0..count {
@@ -100,19 +99,25 @@ pub fn metagraph(
             damaged(at, &net, what)
         })?);
     }
-    // What is kept under a hotkey stays with a uid as long as the uid's hotkey does.
-    let held = keys.held;
-    let hotkey = |uid: u16| hotkeys.get(usize::from(uid));
-    let owner = reading.column("Owner", held, |entry, uid| {
-        Some(entry.key_of_encoded(&[&hotkey(uid)?.0]))
+    // What is kept under a hotkey is that of a uid as long as the uid's hotkey stays.
+    let hotkey = |uid: u16| {
+        let held = keys.cells.get(usize::from(uid))?;
+        Some((hotkeys.get(usize::from(uid))?, (held.from, held.to)))
+    };
+    let owner = reading.column("Owner", |entry, uid| {
+        let (hotkey, held) = hotkey(uid)?;
+        Some((entry.key_of_encoded(&[&hotkey.0]), held))
     })?;
-    let registered = reading.column("BlockAtRegistration", whole, |entry, uid| {
-        Some(entry.key_of_encoded(&[&net, &uid.to_le_bytes()]))
+    let registered = reading.column("BlockAtRegistration", |entry, uid| {
+        let key = entry.key_of_encoded(&[&net, &uid.to_le_bytes()]);
+        Some((key, WHOLE))
     })?;
-    let served =
-        |entry: &StorageEntry, uid: u16| Some(entry.key_of_encoded(&[&net, &hotkey(uid)?.0]));
-    let axons = reading.column("Axons", held, served)?;
-    let prometheus = reading.column("Prometheus", held, served)?;
+    let served = |entry: &StorageEntry, uid: u16| {
+        let (hotkey, held) = hotkey(uid)?;
+        Some((entry.key_of_encoded(&[&net, &hotkey.0]), held))
+    };
+    let axons = reading.column("Axons", served)?;
+    let prometheus = reading.column("Prometheus", served)?;
 
     let mut neurons = Vec::with_capacity(usize::from(count));
     for (uid, hotkey) in (0..count).zip(&hotkeys) {
@@ -156,25 +161,25 @@ struct Reading<'a> {
     count: u16,
 }
 
+/// Keys of uids stay the same in all blocks.
+const WHOLE: (BlockNumber, BlockNumber) = (0, BlockNumber::MAX);
+
 /// An item of every uid.
 struct Column<'a> {
     /// `None` when the runtime has no such item.
     item: Option<&'a StorageEntry>,
     /// What a runtime reads where nothing is stored.
     default: Option<Value>,
-    cells: Arc<[Cell]>,
-    /// First and last block at whose end all of them hold.
-    held: (BlockNumber, BlockNumber),
+    cells: Cells,
 }
 
 impl<'a> Reading<'a> {
-    /// An item of all uids, under the keys that `key` makes; what is read holds no
-    /// longer than from the first to the last block of `bounds`.
+    /// An item of all uids, under the whole storage keys that `key` makes; each is that
+    /// of the uid from the first to the last block that `key` gives with it.
     fn column(
         &self,
         name: &str,
-        bounds: (BlockNumber, BlockNumber),
-        key: impl Fn(&StorageEntry, u16) -> Option<Vec<u8>>,
+        key: impl Fn(&StorageEntry, u16) -> UidKey,
     ) -> Result<Column<'a>, StoreError> {
         let at = self.at;
         let Some((line, entry)) = at.layout.find(name) else {
@@ -182,49 +187,20 @@ impl<'a> Reading<'a> {
                 item: None,
                 default: None,
                 cells: Arc::from([]),
-                held: bounds,
             });
         };
-        let read = || self.cells(line, entry, bounds, key);
-        let found = self
-            .store
-            .column(line.id, self.netuid.0, self.count, at.number, read)?;
+        let key = |uid| {
+            let (key, held) = key(entry, uid)?;
+            Some((key.get(32..).unwrap_or_default().to_vec(), held))
+        };
+        let of = (line.id, self.netuid.0);
+        let cells = self.store.column(of, self.count, at.number, key)?;
         let default = entry.default_value(at.layout.metadata.types());
         Ok(Column {
             item: Some(entry),
             default: default.map_err(|e| damaged(at, name.as_bytes(), e.to_string()))?,
-            cells: found.held,
-            held: (found.from, found.to),
+            cells,
         })
-    }
-
-    fn cells(
-        &self,
-        line: &Item,
-        entry: &StorageEntry,
-        (from, to): (BlockNumber, BlockNumber),
-        key: impl Fn(&StorageEntry, u16) -> Option<Vec<u8>>,
-    ) -> Result<Stretch<Vec<Cell>>, StoreError> {
-        let mut all = Stretch {
-            from,
-            to,
-            held: Vec::with_capacity(usize::from(self.count)),
-        };
-        for uid in 0..self.count {
-            let cell = match key(entry, uid) {
-                Some(key) => told(self.store, self.at, line, entry, &key)?,
-                None => Stretch::only(self.at.number, None),
-            };
-            all.from = all.from.max(cell.from);
-            all.to = all.to.min(cell.to);
-            all.held.push(cell.held);
-        }
-        // A subnet without uids.
-        all.to = all.to.min(match all.held.is_empty() {
-            true => self.at.number,
-            false => BlockNumber::MAX,
-        });
-        Ok(all)
     }
 
     /// A vector with an entry for every uid; empty when the runtime has no such item.
@@ -259,8 +235,8 @@ impl Column<'_> {
         uid: u16,
         kind: impl FnOnce(&Value) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
-        let (Some(entry), Some(Some((_, kept)))) = (self.item, self.cells.get(usize::from(uid)))
-        else {
+        let cell = self.cells.get(usize::from(uid)).map(|cell| &cell.held);
+        let (Some(entry), Some(Some((_, kept)))) = (self.item, cell) else {
             return Ok(None);
         };
         let decode = |bytes: &[u8]| entry.decode_value(at.layout.metadata.types(), bytes);
@@ -281,7 +257,7 @@ impl Column<'_> {
         uid: u16,
         kind: impl FnOnce(&Value) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
-        match self.cells.get(usize::from(uid)) {
+        match self.cells.get(usize::from(uid)).map(|cell| &cell.held) {
             Some(Some(_)) => self.stored(at, uid, kind),
             _ => Ok(self.default.as_ref().and_then(kind)),
         }

@@ -162,7 +162,7 @@ fn it_is_bounded_and_keeps_what_is_asked_for() {
     for shard in &memo.shards {
         let shard = shard.lock().unwrap();
         let all = shard.young.values().chain(shard.old.values()).flatten();
-        bytes += all.map(|s| ENTRY + s.held.weight()).sum::<usize>();
+        bytes += all.map(|s| ENTRY + s.held.weight(u64::MAX)).sum::<usize>();
     }
     assert!(bytes > 1 << 18 && bytes <= 1 << 20, "{bytes}");
     assert!(memo.get(&1_u32.to_be_bytes(), 7).is_none());
@@ -179,4 +179,50 @@ fn layers_above_a_store_have_none() {
     assert!(above.memo.is_none());
     let told = above.told_at(ITEM, b"key", 12).unwrap();
     assert_eq!((told.from, told.to), (12, 12));
+}
+
+/// Two uids; the value of uid 0 is 1 from block 0 and 2 from block 8, that of uid 1 is 7
+/// under one key up to block 11, and under another one 8 from block 12 on.
+#[test]
+fn columns_are_made_of_those_near_by() {
+    let store = Store::in_memory().unwrap();
+    let mut batch = Batch::default();
+    row(&mut batch, b"a", 0, Some(&[1]));
+    row(&mut batch, b"a", 8, Some(&[2]));
+    row(&mut batch, b"b", 0, Some(&[7]));
+    row(&mut batch, b"c", 12, Some(&[8]));
+    spans::put_span(&mut batch, &checkpoint(0, 20));
+    store.commit(vec![batch]).unwrap();
+    let reads = std::cell::RefCell::new(Vec::new());
+    let column = |at: u32| {
+        let key = |uid: u16| {
+            reads.borrow_mut().push(uid);
+            Some(match (uid, at) {
+                (0, _) => (b"a".to_vec(), (0, u32::MAX)),
+                (_, ..12) => (b"b".to_vec(), (0, 11)),
+                _ => (b"c".to_vec(), (12, 20)),
+            })
+        };
+        let cells = store.column((ITEM, 1), 2, at, key).unwrap();
+        let values = cells
+            .iter()
+            .map(|cell| cell.held.as_ref().unwrap().1.bytes()[0]);
+        (
+            values.collect::<Vec<_>>(),
+            std::mem::take(&mut *reads.borrow_mut()),
+        )
+    };
+    assert_eq!(column(2), (vec![1, 7], vec![0, 1]));
+    assert_eq!(column(7), (vec![1, 7], vec![]));
+    assert_eq!(column(9), (vec![2, 7], vec![0]), "uid 1 is as at block 2");
+    assert_eq!(column(20), (vec![2, 8], vec![1]));
+    assert_eq!(column(11), (vec![2, 7], vec![]));
+    assert_eq!(column(12), (vec![2, 8], vec![]));
+    // A uid more: what is known of the others goes on.
+    let key = |uid: u16| {
+        assert_eq!(uid, 2);
+        Some((b"d".to_vec(), (0, u32::MAX)))
+    };
+    let cells = store.column((ITEM, 1), 3, 12, key).unwrap();
+    assert!(cells[2].held.is_none());
 }
