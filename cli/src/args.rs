@@ -8,8 +8,10 @@ use serde::{Serialize, Serializer};
 
 use crate::networks::Network;
 
+mod load;
 mod weights;
 
+pub(crate) use load::*;
 pub(crate) use weights::*;
 
 /// Follows a Bittensor chain, stores it, serves it by GraphQL.
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Weights(WeightsArgs),
     /// Measure blocks per second from a replay node to the durable store.
     Bench(BenchArgs),
+    /// Put load on a server: questions answered a second, and how long each takes.
+    Load(LoadArgs),
 }
 
 /// Settings; a flag wins over `YUMASCOPE_…` in the environment, that over the

@@ -8,6 +8,7 @@ mod compact;
 mod decode;
 mod demo;
 mod index;
+mod load;
 mod preflight;
 mod score;
 mod serve;
@@ -47,6 +48,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Audit(args) => audit::audit(&args),
         Command::Weights(args) => weights::weights(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Load(args) => load::load(&args),
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `coverage` | several ranges in one store, joined, are the same as one run |
 //! | `heads` | unfinalized blocks, forks, and a node with every fault at once |
 //! | `kill` | SIGKILL at random points |
+//! | `abuse` | hostile requests and sockets: others are answered, nothing grows, nothing stumbles |
 //! | `bad_input` | one sentence and a non-zero exit for everything wrong |
 //! | `clients` | unmodified clients against the replay node |
 //! | `served` | the program's HTTP answers |
@@ -32,6 +33,7 @@
 //! | `results` | challenge results beside real epochs; reports taken in by the program |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
 
+mod abuse;
 mod activity;
 mod against;
 mod answers;
