@@ -39,38 +39,171 @@ fn made() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("nested objects", query(format!("{{ {deep} }}"))),
         ("ten thousand brackets", query("{ a ".repeat(10_000))),
-        ("a hundred thousand open lists", query(format!("{{ block(number: {}", "[".repeat(50_000)))),
-        ("nested input", query(format!("{{ weights(netuid: 1, uids: {}) {{ rowCount }} }}", nested("[", "]", 5_000, "1")))),
-        ("nested input objects", query(format!("{{ subnets(asOf: {}) {{ netuid }} }}", nested("{block: ", "}", 3_000, "1")))),
-        ("aliases", query(aliases(2_500, "metagraph(netuid: 1) { neurons { uid } }"))),
-        ("aliases that cost", query(aliases(300, "metagraph(netuid: 1) { neurons { uid hotkey weights { entries { uid value } } } }"))),
+        (
+            "a hundred thousand open lists",
+            query(format!("{{ block(number: {}", "[".repeat(50_000))),
+        ),
+        (
+            "nested input",
+            query(format!(
+                "{{ weights(netuid: 1, uids: {}) {{ rowCount }} }}",
+                nested("[", "]", 5_000, "1")
+            )),
+        ),
+        (
+            "nested input objects",
+            query(format!(
+                "{{ subnets(asOf: {}) {{ netuid }} }}",
+                nested("{block: ", "}", 3_000, "1")
+            )),
+        ),
+        (
+            "aliases",
+            query(aliases(2_500, "metagraph(netuid: 1) { neurons { uid } }")),
+        ),
+        (
+            "aliases that cost",
+            query(aliases(
+                300,
+                "metagraph(netuid: 1) { neurons { uid hotkey weights { entries { uid value } } } }",
+            )),
+        ),
         ("cheap aliases", query(aliases(4_000, "__typename"))),
-        ("the same field", query(format!("{{ {} }}", "status { last } ".repeat(3_000)))),
-        ("fragments that double", query(format!("{{ ...f0 }} {bomb} fragment f30 on Query {{ __typename }}"))),
-        ("fragments that grow tenfold", query(format!("{{ ...f0 }} {wide_bomb} fragment f12 on Query {{ __typename }}"))),
-        ("many fragments", query(format!("{{ ...f0 }} {}", (0..1_000).map(|n| format!("fragment f{n} on Query {{ __typename }} ")).collect::<String>()))),
-        ("a huge integer", query(format!("{{ block(number: {}) {{ number }} }}", "9".repeat(20_000)))),
-        ("a huge negative integer", query(format!("{{ block(number: -{}) {{ number }} }}", "9".repeat(400)))),
-        ("a huge exponent", query("{ block(number: 1e999999999) { number } }")),
-        ("many directives", query(format!("{{ status @nothing{} {{ last }} }}", " @include(if: true)".repeat(500)))),
+        (
+            "the same field",
+            query(format!("{{ {} }}", "status { last } ".repeat(3_000))),
+        ),
+        (
+            "fragments that double",
+            query(format!(
+                "{{ ...f0 }} {bomb} fragment f30 on Query {{ __typename }}"
+            )),
+        ),
+        (
+            "fragments that grow tenfold",
+            query(format!(
+                "{{ ...f0 }} {wide_bomb} fragment f12 on Query {{ __typename }}"
+            )),
+        ),
+        (
+            "many fragments",
+            query(format!(
+                "{{ ...f0 }} {}",
+                (0..1_000)
+                    .map(|n| format!("fragment f{n} on Query {{ __typename }} "))
+                    .collect::<String>()
+            )),
+        ),
+        (
+            "a huge integer",
+            query(format!(
+                "{{ block(number: {}) {{ number }} }}",
+                "9".repeat(20_000)
+            )),
+        ),
+        (
+            "a huge negative integer",
+            query(format!(
+                "{{ block(number: -{}) {{ number }} }}",
+                "9".repeat(400)
+            )),
+        ),
+        (
+            "a huge exponent",
+            query("{ block(number: 1e999999999) { number } }"),
+        ),
+        (
+            "many directives",
+            query(format!(
+                "{{ status @nothing{} {{ last }} }}",
+                " @include(if: true)".repeat(500)
+            )),
+        ),
         ("whitespace", query(" ".repeat(3 << 20))),
-        ("commas", query(format!("{{ status {} }}", ",".repeat(1 << 20)))),
+        (
+            "commas",
+            query(format!("{{ status {} }}", ",".repeat(1 << 20))),
+        ),
         ("comments", query(format!("#{}\n", "x".repeat(2 << 20)))),
-        ("short comments", query(format!("{} {{ nothing }}", "#\n".repeat(25_000)))),
-        ("a long name", query(format!("{{ {} }}", "n".repeat(50_000)))),
-        ("a long string", query(format!("{{ extrinsic(hash: \"{}\") {{ index }} }}", "0".repeat(50_000)))),
-        ("block strings", query("{ extrinsic(hash: \"\"\"".to_owned() + &"\\\"\"\"".repeat(5_000))),
-        ("deep introspection", query(format!("{{ __schema {{ types {{ {introspection} }} }} }}"))),
-        ("wide introspection", query(format!("{{ {} }}", (0..200).map(|n| format!("s{n}: __schema {{ types {{ fields {{ type {{ name ofType {{ name }} }} args {{ name }} }} }} }} ")).collect::<String>()))),
-        ("many operations", query((0..2_000).map(|n| format!("query q{n} {{ nothing }} ")).collect::<String>())),
-        ("many variables", query(format!("query({}) {{ nothing }}", (0..2_000).map(|n| format!("$v{n}: Int ")).collect::<String>()))),
-        ("a batch of thousands", format!("[{}]", vec![r#"{"query":"{status{last}}"}"#; 2_000].join(",")).into_bytes()),
-        ("a deep body", format!("{{\"query\": {}", "[".repeat(60_000)).into_bytes()),
-        ("deep variables", format!("{{\"query\": \"{{ nothing }}\", \"variables\": {}", "{\"a\":".repeat(10_000)).into_bytes()),
-        ("deep extensions", format!("{{\"query\": \"{{ nothing }}\", \"extensions\": {{\"a\":{}}}}}", nested("[", "]", 20_000, "")).into_bytes()),
-        ("bad UTF-8", b"{\"query\": \"{ status { last } } # \xff\xfe\"}".to_vec()),
+        (
+            "short comments",
+            query(format!("{} {{ nothing }}", "#\n".repeat(25_000))),
+        ),
+        (
+            "a long name",
+            query(format!("{{ {} }}", "n".repeat(50_000))),
+        ),
+        (
+            "a long string",
+            query(format!(
+                "{{ extrinsic(hash: \"{}\") {{ index }} }}",
+                "0".repeat(50_000)
+            )),
+        ),
+        (
+            "block strings",
+            query("{ extrinsic(hash: \"\"\"".to_owned() + &"\\\"\"\"".repeat(5_000)),
+        ),
+        (
+            "deep introspection",
+            query(format!("{{ __schema {{ types {{ {introspection} }} }} }}")),
+        ),
+        (
+            "many operations",
+            query(
+                (0..2_000)
+                    .map(|n| format!("query q{n} {{ nothing }} "))
+                    .collect::<String>(),
+            ),
+        ),
+        (
+            "many variables",
+            query(format!(
+                "query({}) {{ nothing }}",
+                (0..2_000)
+                    .map(|n| format!("$v{n}: Int "))
+                    .collect::<String>()
+            )),
+        ),
+        (
+            "a batch of thousands",
+            format!(
+                "[{}]",
+                vec![r#"{"query":"{status{last}}"}"#; 2_000].join(",")
+            )
+            .into_bytes(),
+        ),
+        (
+            "a deep body",
+            format!("{{\"query\": {}", "[".repeat(60_000)).into_bytes(),
+        ),
+        (
+            "deep variables",
+            format!(
+                "{{\"query\": \"{{ nothing }}\", \"variables\": {}",
+                "{\"a\":".repeat(10_000)
+            )
+            .into_bytes(),
+        ),
+        (
+            "deep extensions",
+            format!(
+                "{{\"query\": \"{{ nothing }}\", \"extensions\": {{\"a\":{}}}}}",
+                nested("[", "]", 20_000, "")
+            )
+            .into_bytes(),
+        ),
+        (
+            "bad UTF-8",
+            b"{\"query\": \"{ status { last } } # \xff\xfe\"}".to_vec(),
+        ),
         ("nothing but zeros", vec![0; 10_000]),
-        ("a long operation name", json!({ "query": "{ status { last } }", "operationName": "n".repeat(60_000) }).to_string().into_bytes()),
+        (
+            "a long operation name",
+            json!({ "query": "{ status { last } }", "operationName": "n".repeat(60_000) })
+                .to_string()
+                .into_bytes(),
+        ),
     ]
 }
 
@@ -101,9 +234,13 @@ fn the_costliest_queries_allowed_leave_others_a_place() {
     let all = query(
         "{ subnets { netuid metagraph { neurons { uid hotkey coldkey axon { ip } weights { entryCount } bonds { entryCount } } } } }",
     );
+    let schema = "schema { types { fields { type { name ofType { name } } args { name } } } }";
+    let schemas: String = (0..100).map(|n| format!("s{n}: __{schema} ")).collect();
+    let schemas = query(format!("{{ {schemas} }}"));
     let threads: Vec<_> = (0..24)
-        .map(|_| {
-            let (address, all) = (besieged.address.clone(), all.clone());
+        .map(|number| {
+            let all = [&all, &schemas][usize::from(number % 8 == 0)].clone();
+            let address = besieged.address.clone();
             std::thread::spawn(move || {
                 for _ in 0..4 {
                     let Ok(mut wire) = super::Wire::open(&address, super::EVIL) else {

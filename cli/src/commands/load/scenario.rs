@@ -24,7 +24,7 @@ const BLOCKS: &str = "query($after: String) { blocks(first: 25, after: $after) {
 const SUBNETS: &str = "query($block: Int!) { subnets(asOf: {block: $block}) {
   netuid neuronCount tempo lastEpochBlock blocksSinceLastStep mechanismCount owner registeredAt tokenSymbol } }";
 
-/// The hash of the API's answers that the SDK's metagraph is made of.
+/// The runtime call of which the SDK makes its metagraph.
 const RUNTIME_CALL: &str = "SubnetInfoRuntimeApi_get_metagraph";
 
 /// Where a recording holds the answer of the runtime.
@@ -143,7 +143,7 @@ impl Maker<'_> {
     }
 
     /// Whether an answer is a good one. Bodies are not parsed: the load is to be the
-    /// server's. `whole` says that it came unpacked.
+    /// server's. What came packed is only looked at for its status.
     pub(super) fn good(&self, status: u16, body: &[u8]) -> bool {
         if status != 200 {
             return false;
