@@ -10,11 +10,13 @@ use crate::networks::Network;
 
 mod alerts;
 mod door;
+mod load;
 mod probe;
 mod weights;
 
 pub(crate) use alerts::*;
 pub(crate) use door::*;
+pub(crate) use load::*;
 pub(crate) use probe::*;
 pub(crate) use weights::*;
 
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Make, list and revoke API keys; a running program sees changes by itself.
     Keys(KeysArgs),
+    /// Put load on a server: questions answered a second, and how long each takes.
+    Load(LoadArgs),
 }
 
 /// Settings; a flag wins over `YUMASCOPE_…` in the environment, that over the

@@ -10,6 +10,7 @@ mod decode;
 mod demo;
 mod index;
 mod keys;
+mod load;
 mod preflight;
 mod probe;
 mod score;
@@ -53,6 +54,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Command::Probe(args) => probe::probe(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Keys(args) => keys::keys(&args),
+        Command::Load(args) => load::load(&args),
     }
 }
 

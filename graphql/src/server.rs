@@ -14,7 +14,7 @@ use axum::middleware;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -297,7 +297,8 @@ fn router(app: App) -> Router {
             app.clone(),
             post::explain_refusal,
         ))
-        .layer(CompressionLayer::new())
+        // The usual level takes longer over a large answer than everything else together.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn_with_state(app.clone(), access::admit));
     if let Some(cors) = app.options.cors.layer() {
         routes = routes.layer(cors);

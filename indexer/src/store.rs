@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod engine;
 pub mod frames;
 pub mod history;
+pub mod memo;
 pub mod pulse;
 pub mod read;
 pub mod rowcodec;
@@ -86,6 +87,9 @@ pub enum StoreError {
     },
 }
 
+/// Bytes of values that a store keeps in memory where nothing else is said.
+const MEMO_BYTES: u64 = 32 << 20;
+
 /// The tables of one chain over one engine; cheap to clone, safe to share.
 #[derive(Clone)]
 pub struct Store {
@@ -96,6 +100,8 @@ pub struct Store {
     top: Option<Arc<spans::Above>>,
     /// Blocks above this one are not final; `None` where all are.
     final_to: Option<BlockNumber>,
+    /// Values read before; `None` where layers lie above.
+    memo: Option<Arc<memo::Memo>>,
     /// Runtimes that only layers above the store have.
     above: Arc<HashMap<SpecVersion, Arc<Layout>>>,
 }
@@ -135,6 +141,7 @@ impl Store {
             known: Arc::new(RwLock::new(Arc::new(known))),
             top: None,
             final_to: None,
+            memo: Some(Arc::new(memo::Memo::new(MEMO_BYTES))),
             above: Arc::default(),
         })
     }
@@ -148,7 +155,10 @@ impl Store {
             }));
         }
         let engine = engine::sled::SledEngine::open(dir, create, cache_bytes)?;
-        Store::open(Arc::new(engine))
+        let mut store = Store::open(Arc::new(engine))?;
+        // Half as much as the engine keeps of its pages.
+        store.memo = Some(Arc::new(memo::Memo::new(cache_bytes / 2)));
+        Ok(store)
     }
 
     /// A store in memory, for tests and for one-off computations.
@@ -185,6 +195,7 @@ impl Store {
             known: self.known.clone(),
             top,
             final_to: Some(final_to),
+            memo: None,
             above: Arc::new(above),
         })
     }
@@ -212,11 +223,19 @@ impl Store {
         if joins {
             self.joining(true)?;
         }
-        if let Err(error) = self.engine.commit(batches) {
-            self.joining(false)?;
-            return Err(error.into());
+        let rewrites = joins || memo::rewrites(&self.known(), &batches);
+        let done = self.engine.commit(batches);
+        let done = match done {
+            Ok(()) => self.committed(spans),
+            Err(error) => self.joining(false).and(Err(error.into())),
+        };
+        // Also after an error: some of the batches may be there.
+        if let Some(memo) = &self.memo
+            && rewrites
+        {
+            memo.clear();
         }
-        self.committed(spans)
+        done
     }
 
     /// Refuses a node of another chain; remembers the genesis of the first one.

@@ -15,6 +15,7 @@
 //! | `coverage` | several ranges in one store, joined, are the same as one run |
 //! | `heads` | unfinalized blocks, forks, and a node with every fault at once |
 //! | `kill` | SIGKILL at random points |
+//! | `abuse` | hostile requests and sockets: others are answered, nothing grows, nothing stumbles |
 //! | `bad_input` | one sentence and a non-zero exit for everything wrong |
 //! | `clients` | unmodified clients against the replay node |
 //! | `served` | the program's HTTP answers |
@@ -37,6 +38,7 @@
 //! | `alerts` | webhooks through failures and kills; alert rules and their back-tests |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
 
+mod abuse;
 mod activity;
 mod against;
 mod alerts;

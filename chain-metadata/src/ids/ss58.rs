@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::bytes32::parse_hex32;
 
+mod written;
+
 /// The ss58 prefix that Bittensor (and generic Substrate) uses.
 const DEFAULT_PREFIX: u16 = 42;
 
@@ -56,6 +58,18 @@ impl AccountId {
     /// The ss58 text for a network prefix (0..=16383, of which 42 is Bittensor's; bits above are
     /// not part of an ss58 prefix and are left out).
     pub fn to_ss58(&self, prefix: u16) -> String {
+        if prefix != DEFAULT_PREFIX {
+            return self.written(prefix);
+        }
+        if let Some(text) = written::find(self) {
+            return text;
+        }
+        let text = self.written(prefix);
+        written::keep(self, &text);
+        text
+    }
+
+    fn written(&self, prefix: u16) -> String {
         let mut bytes = [0; 36];
         let length = write_prefix(prefix, &mut bytes);
         let checked = length + 32;
@@ -208,6 +222,24 @@ mod tests {
             serde_json::from_value::<AccountId>(ALICE_HEX.into()).unwrap(),
             alice
         );
+    }
+
+    #[test]
+    fn a_text_that_was_written_before_is_the_same() {
+        // More than are remembered, and each twice.
+        for number in (0..40_000_u32).chain(0..40_000) {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&number.to_le_bytes());
+            bytes[28..].copy_from_slice(&number.wrapping_mul(0x9e37_79b9).to_le_bytes());
+            let account = AccountId(bytes);
+            assert_eq!(account.to_ss58(42), account.written(42));
+        }
+        // The same place, another account.
+        let (mut a, mut b) = ([1; 32], [1; 32]);
+        (a[31], b[31]) = (5, 6);
+        for account in [a, b, a].map(AccountId) {
+            assert_eq!(account.to_ss58(42), account.written(42));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use chain_metadata::{BlockNumber, MechId, NetUid, Uid};
 use super::cost;
 use super::error::{ApiError, Res};
 use super::matrix::{self, MatrixNode, Which};
-use super::neuron::NeuronNode;
+use super::neuron::{NeuronNode, Neurons};
 use super::subnet::{Stamp, SubnetNode};
 use crate::loaders::{MechKey, loaders};
 use crate::ports::Metagraph;
@@ -74,7 +74,7 @@ impl MetagraphNode {
         >,
         #[graphql(desc = "At most so many, 0 or more; without it all.")] first: Option<i32>,
         #[graphql(desc = "Only neurons with a higher uid than this.")] after_uid: Option<u16>,
-    ) -> Res<Vec<NeuronNode>> {
+    ) -> Res<Neurons> {
         let size = page_size(first)?;
         let wanted: Vec<usize> = match uids {
             None => (0..self.0.neurons.len()).collect(),
@@ -85,12 +85,12 @@ impl MetagraphNode {
                 found.collect()
             }
         };
-        Ok(wanted
+        let neurons = wanted
             .into_iter()
             .map(|index| NeuronNode::new(self.0.clone(), index))
             .filter(|neuron| after_uid.is_none_or(|after| neuron.uid() > Some(Uid(after))))
-            .take(size)
-            .collect())
+            .take(size);
+        Ok(Neurons(neurons.collect()))
     }
 
     /// One neuron; null when the uid does not exist.

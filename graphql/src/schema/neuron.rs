@@ -1,5 +1,7 @@
 //! One neuron of a metagraph.
 
+mod plain;
+
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
@@ -13,6 +15,8 @@ use super::subnet::Stamp;
 use super::tenancy::TenancyNode;
 use crate::loaders::{Rows, loaders};
 use crate::ports::{self, Metagraph, Neuron};
+
+pub(crate) use plain::Neurons;
 
 /// A neuron as shown: its place in its metagraph.
 pub(crate) struct NeuronNode {

@@ -9,6 +9,7 @@ mod histories;
 mod http;
 mod limits;
 mod loading;
+mod neurons;
 mod paging;
 mod queries;
 mod results;

@@ -165,6 +165,22 @@ impl Known {
         restage.is_none_or(|restage| number <= restage.done)
     }
 
+    /// First and last block of the span of a block, when nothing about spans is being
+    /// put right that its rows could still tell of.
+    pub(super) fn settled(&self, at: BlockNumber) -> Option<(BlockNumber, BlockNumber)> {
+        if self.joining || !self.joints.is_empty() || !self.restages.is_empty() {
+            return None;
+        }
+        let (first, span) = self.spans.range(..=at).next_back()?;
+        (at <= span.last).then_some((*first, span.last))
+    }
+
+    /// Whether a span holds a block.
+    pub(super) fn holds(&self, number: BlockNumber) -> bool {
+        let span = self.spans.range(..=number).next_back();
+        span.is_some_and(|(_, span)| number <= span.last)
+    }
+
     /// The newest joint from `floor` on and at or before `at`.
     pub(super) fn joint(&self, floor: BlockNumber, at: BlockNumber) -> Option<BlockNumber> {
         if self.joints.is_empty() || floor >= at {
