@@ -15,4 +15,4 @@ mod server;
 pub use ports::{ReadError, Reader};
 pub use schema::Limits;
 pub use schema::sdl;
-pub use server::{MetricsPage, ServerOptions, serve};
+pub use server::{MetricsPage, ServerOptions, openapi, serve};

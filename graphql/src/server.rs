@@ -24,13 +24,19 @@ use crate::reads::Reads;
 use crate::schema::{self, Api, Limits};
 
 mod access_log;
+mod explorer;
 mod health;
 mod ingest;
+mod openapi;
 mod pages;
 mod post;
+mod reads;
 mod rest;
 mod results;
 mod socket;
+mod wait;
+
+pub use openapi::openapi;
 
 /// Renders what `/metrics` shows, in the Prometheus text format.
 pub type MetricsPage = Arc<dyn Fn() -> String + Send + Sync>;
@@ -199,8 +205,11 @@ fn router(app: App) -> Router {
         routes = routes.route("/metrics", get(health::metrics));
     }
     // The last layer is the outermost.
-    let mut routes = routes
+    let routes = routes
         .merge(rest::routes())
+        .merge(reads::routes())
+        .merge(explorer::routes())
+        .merge(openapi::routes())
         .merge(results::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(app.limits.body_bytes))
@@ -210,7 +219,8 @@ fn router(app: App) -> Router {
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             request_time,
-        ))
+        ));
+    let mut routes = wait::layered(routes, &app)
         .layer(middleware::from_fn_with_state(
             app.clone(),
             post::explain_refusal,

@@ -10,6 +10,7 @@ mod limits;
 mod loading;
 mod paging;
 mod queries;
+mod rest;
 mod results;
 mod server;
 mod stake;
