@@ -29,6 +29,7 @@
 //! | `verify` | every recorded epoch computed again to the last bit; wrong inputs found |
 //! | `weights_out` | rows of weights planned from the index, and read back with evidence |
 //! | `whatif` | explanations, differences, simulations and copying as served and printed |
+//! | `rest` | REST by every route and form against GraphQL |
 //! | `results` | challenge results beside real epochs; reports taken in by the program |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
 
@@ -51,6 +52,7 @@ mod history;
 mod history_served;
 mod kill;
 mod metagraph;
+mod rest;
 mod results;
 mod road;
 mod runtimes;

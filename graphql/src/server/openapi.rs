@@ -10,6 +10,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Serialize;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{IntoResponses, OpenApi, ToSchema};
 use utoipa_swagger_ui::Config;
 
@@ -52,6 +54,22 @@ pub(super) struct ProblemDocument {
     detail: String,
 }
 
+/// A stream of Arrow record batches.
+pub(super) struct ArrowStream;
+
+impl utoipa::PartialSchema for ArrowStream {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .description(Some("An Arrow IPC stream of one batch."))
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for ArrowStream {}
+
 /// What every read may be refused with.
 #[derive(IntoResponses)]
 #[expect(
@@ -74,7 +92,7 @@ pub(super) enum Refusals {
     /// It took too long; ask for less.
     #[response(status = 408, content_type = "application/problem+json")]
     Timeout(ProblemDocument),
-    /// A limit; the document says which, what was measured and what is allowed.
+    /// A limit, and which; or `minBlock` names a block that cannot come in time.
     #[response(status = 422, content_type = "application/problem+json")]
     Limit(ProblemDocument),
     /// Something failed inside.

@@ -31,11 +31,14 @@ pub(super) fn routes() -> Router<App> {
 }
 
 pub(super) async fn unknown(uri: Uri) -> Response {
+    failed(&no_route(uri.path()))
+}
+
+fn no_route(path: &str) -> Problem {
     let text = format!(
-        "there is nothing at {}; see /v1/openapi.json, or /docs in a browser, for what there is",
-        uri.path()
+        "there is nothing at {path}; see /v1/openapi.json, or /docs in a browser, for what there is"
     );
-    failed(&Problem::new(code::NOT_FOUND, text))
+    Problem::new(code::NOT_FOUND, text)
 }
 
 async fn record(
@@ -367,6 +370,7 @@ pub(super) fn refusal(
             "{path} does not take {method}; use GET, and POST for simulate, score and reports of results"
         ))
         .with_status(405),
+        StatusCode::NOT_FOUND => no_route(path),
         status if status.is_client_error() => bad("the request is not valid".to_owned()),
         _ => return None,
     };

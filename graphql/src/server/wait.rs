@@ -98,7 +98,7 @@ async fn reached(app: &App, block: BlockNumber) -> Result<(), Problem> {
             return Ok(());
         }
         if let Some(why) = hopeless(&status, block) {
-            return Err(late(block, &status, &why));
+            return Err(late(block, &status, &why).with_status(422));
         }
         if Instant::now() >= end {
             let why = format!("it did not come in {} seconds", WAIT.as_secs());

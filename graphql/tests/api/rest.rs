@@ -70,12 +70,15 @@ pub(crate) async fn send(
         let status = lines.next().unwrap().split(' ').nth(1).unwrap();
         Reply {
             status: status.parse().unwrap(),
-            headers: lines
-                .map(|line| {
-                    let (name, value) = line.split_once(": ").unwrap();
-                    (name.to_lowercase(), value.to_owned())
-                })
-                .collect(),
+            headers: lines.fold(BTreeMap::new(), |mut all, line| {
+                let (name, value) = line.split_once(": ").unwrap();
+                let told: &mut String = all.entry(name.to_lowercase()).or_default();
+                if !told.is_empty() {
+                    told.push_str(", ");
+                }
+                told.push_str(value);
+                all
+            }),
             body: answer[end + 4..].to_vec(),
         }
     };

@@ -10,7 +10,7 @@ use crate::rest::Problem;
 use crate::rest::reads::value::{Any, Hash};
 use crate::schema::error::code;
 use crate::server::reads::params::account;
-use crate::server::reads::{No, nothing};
+use crate::server::reads::{No, nothing, out_of_range, stamp};
 use crate::server::rest::{Parameters, bad};
 
 /// Deepest row of a list over all blocks. Pages by number are read from the start.
@@ -59,12 +59,15 @@ impl Wanted {
         })
     }
 
-    /// That the block is there.
-    fn check(&self, reader: &dyn Reader) -> Result<(), No> {
-        match self.block {
-            Some(block) => crate::server::reads::stamp(reader, block).map(|_| ()),
-            None => Ok(()),
+    /// The blocks that are searched: one, which must be there, or all.
+    fn blocks(&self, reader: &dyn Reader) -> Result<(BlockNumber, BlockNumber), No> {
+        if let Some(block) = self.block {
+            stamp(reader, block)?;
+            return Ok((block, block));
         }
+        let status = reader.status()?;
+        let all = status.first.zip(status.last);
+        all.ok_or_else(|| out_of_range(reader, "head"))
     }
 }
 
@@ -133,13 +136,13 @@ pub(super) fn events(
     wanted: &Wanted,
     window: Window,
 ) -> Result<Listed<EventRow>, No> {
-    wanted.check(reader)?;
+    let (from, to) = wanted.blocks(reader)?;
     let filter = EventFilter {
         account: wanted.account,
         pallet: wanted.pallet.clone(),
         name: wanted.name.clone(),
-        from: wanted.block,
-        to: wanted.block,
+        from: Some(from),
+        to: Some(to),
     };
     let page = gathered(wanted, window, |before, first| {
         Ok(reader.find_events(&filter, before, first)?)
@@ -173,15 +176,15 @@ pub(super) fn extrinsics(
     wanted: &Wanted,
     window: Window,
 ) -> Result<Listed<ExtrinsicRow>, No> {
-    wanted.check(reader)?;
+    let (from, to) = wanted.blocks(reader)?;
     let filter = ExtrinsicFilter {
         account: wanted.account,
         pallet: wanted.pallet.clone(),
         call: wanted.name.clone(),
         error: None,
         success: wanted.success,
-        from: wanted.block,
-        to: wanted.block,
+        from: Some(from),
+        to: Some(to),
     };
     let page = gathered(wanted, window, |before, first| {
         let found = reader.find_extrinsics(&filter, before, first)?;
@@ -250,7 +253,7 @@ pub(super) fn blocks(
         let block = reader.blocks(&[number])?.into_iter().next().flatten();
         let block = match block {
             Some(block) => block,
-            None => return Err(crate::server::reads::out_of_range(reader, number)),
+            None => return Err(out_of_range(reader, number)),
         };
         return Ok(window.cut(vec![block]).map(row));
     }

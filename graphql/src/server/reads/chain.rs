@@ -16,7 +16,7 @@ use crate::schema::paging::{
     page_of_heights,
 };
 use crate::server::App;
-use crate::server::openapi::Refusals;
+use crate::server::openapi::{ArrowStream, Refusals};
 use crate::server::rest::{Parameters, bad};
 
 /// Stored blocks, newest first: 20 on a page, 100 at most.
@@ -35,7 +35,7 @@ use crate::server::rest::{Parameters, bad};
     responses((status = 200, description = "A page of blocks.", content(
         (Page<Block> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn blocks(State(app): State<App>, parts: Parts) -> Response {
@@ -129,7 +129,7 @@ fn args(page: &Paged) -> PageArgs {
     responses((status = 200, description = "The block.", content(
         (One<Block> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn block(
@@ -176,7 +176,7 @@ pub(in crate::server) async fn block(
     responses((status = 200, description = "A page of extrinsics.", content(
         (Page<Extrinsic> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn extrinsics(
@@ -215,7 +215,7 @@ pub(in crate::server) async fn extrinsics(
     responses((status = 200, description = "A page of events.", content(
         (Page<Event> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn events(

@@ -18,7 +18,7 @@ use crate::rest::reads::ledgers::{
 };
 use crate::schema::paging::{Cursor, Kind};
 use crate::server::App;
-use crate::server::openapi::Refusals;
+use crate::server::openapi::{ArrowStream, Refusals};
 use crate::server::rest::{bad, number};
 
 /// Most rows of stake, epochs and scores on one page.
@@ -52,7 +52,7 @@ fn cursor(kind: Kind, block: u32, index: u32) -> String {
     responses((status = 200, description = "A page of rows.", content(
         (Page<StakeRow> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn stake(State(app): State<App>, parts: Parts) -> Response {
@@ -139,7 +139,7 @@ pub(in crate::server) async fn stake(State(app): State<App>, parts: Parts) -> Re
     responses((status = 200, description = "A page of movements.", content(
         (Page<StakeMovement> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn movements(State(app): State<App>, parts: Parts) -> Response {
@@ -204,7 +204,7 @@ pub(in crate::server) async fn movements(State(app): State<App>, parts: Parts) -
     responses((status = 200, description = "A page of epochs.", content(
         (Page<Epoch> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn epochs(
@@ -305,7 +305,7 @@ fn verdicts(reader: &dyn Reader, netuid: NetUid, epochs: &[ports::Epoch]) -> Res
     responses((status = 200, description = "A page of commits.", content(
         (Page<Commit> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn commits(State(app): State<App>, parts: Parts) -> Response {
@@ -368,7 +368,7 @@ pub(in crate::server) async fn commits(State(app): State<App>, parts: Parts) -> 
     responses((status = 200, description = "A page of scores.", content(
         (Page<Score> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn scores(

@@ -137,13 +137,14 @@ fn by_epoch(reader: &dyn Reader, netuid: NetUid, index: u64) -> Result<BlockNumb
         while low <= high {
             let middle = low + (high - low) / 2;
             let epoch = reader.epochs(netuid, middle, high, 1)?.into_iter().next();
-            match epoch.and_then(|epoch| Some((epoch.block, epoch.index?))) {
-                Some((block, at)) if at == index => return Ok(block),
-                Some((block, at)) if at < index => match block.checked_add(1) {
+            match epoch.map(|epoch| (epoch.block, epoch.index)) {
+                Some((block, Some(at))) if at == index => return Ok(block),
+                // Runtimes that do not count came before those that do.
+                Some((block, at)) if at.is_none_or(|at| at < index) => match block.checked_add(1) {
                     Some(next) => low = next,
                     None => break,
                 },
-                // It is below, or nothing that counts is above.
+                // It is below, if it is there at all.
                 _ => match middle.checked_sub(1) {
                     Some(before) => high = before,
                     None => break,

@@ -10,7 +10,7 @@ use crate::rest::reads::blocks::Runtime;
 use crate::rest::reads::store::{Coverage, Status};
 use crate::rest::reads::{One, Page};
 use crate::server::App;
-use crate::server::openapi::Refusals;
+use crate::server::openapi::{ArrowStream, Refusals};
 
 /// The state of the store and of the road that fills it.
 #[utoipa::path(
@@ -21,7 +21,7 @@ use crate::server::openapi::Refusals;
     responses((status = 200, description = "The state now.", content(
         (One<Status> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn status(State(app): State<App>, parts: Parts) -> Response {
@@ -48,7 +48,7 @@ pub(in crate::server) async fn status(State(app): State<App>, parts: Parts) -> R
     responses((status = 200, description = "The stored blocks. As a table: the spans.", content(
         (Coverage = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn coverage(State(app): State<App>, parts: Parts) -> Response {
@@ -74,7 +74,7 @@ pub(in crate::server) async fn coverage(State(app): State<App>, parts: Parts) ->
     responses((status = 200, description = "The runtimes.", content(
         (Page<Runtime> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn runtimes(State(app): State<App>, parts: Parts) -> Response {

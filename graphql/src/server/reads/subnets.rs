@@ -12,7 +12,7 @@ use crate::rest::Problem;
 use crate::rest::reads::subnets::{Matrix, Metagraph, Subnet, SubnetWithItems};
 use crate::rest::reads::{EpochStamp, Page};
 use crate::server::App;
-use crate::server::openapi::Refusals;
+use crate::server::openapi::{ArrowStream, Refusals};
 use crate::server::rest::{Parameters, number};
 
 /// The subnets that exist at a block, ascending.
@@ -32,7 +32,7 @@ use crate::server::rest::{Parameters, number};
     responses((status = 200, description = "The subnets.", content(
         (Page<Subnet> = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn list(State(app): State<App>, parts: Parts) -> Response {
@@ -72,7 +72,7 @@ pub(in crate::server) async fn list(State(app): State<App>, parts: Parts) -> Res
     responses((status = 200, description = "The subnet. As a table: its items.", content(
         (SubnetWithItems = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn one(
@@ -201,7 +201,7 @@ type Rows = Option<Vec<ports::MatrixRow>>;
     responses((status = 200, description = "The neurons.", content(
         (Metagraph = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn metagraph(
@@ -252,7 +252,7 @@ pub(in crate::server) async fn metagraph(
     responses((status = 200, description = "The rows. As a table: uid, dest, value.", content(
         (Matrix = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn weights(
@@ -283,7 +283,7 @@ pub(in crate::server) async fn weights(
     responses((status = 200, description = "The rows. As a table: uid, dest, value.", content(
         (Matrix = "application/json"),
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        (ArrowStream = "application/vnd.apache.arrow.stream"),
     )), Refusals),
 )]
 pub(in crate::server) async fn bonds(

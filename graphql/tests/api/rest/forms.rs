@@ -102,7 +102,12 @@ async fn the_form_follows_accept_and_format_goes_before_it() {
     let kind = async |path: &str, accept: &str| {
         let reply = get(&server, path, &[("accept", accept)]).await;
         assert_eq!(reply.status, 200);
-        assert_eq!(reply.header("vary").split(',').next(), Some("accept"));
+        assert!(
+            reply
+                .header("vary")
+                .split(", ")
+                .any(|name| name == "accept")
+        );
         reply.header("content-type").to_owned()
     };
     let arrow = "application/vnd.apache.arrow.stream";

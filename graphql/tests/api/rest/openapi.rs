@@ -122,7 +122,10 @@ fn every_parameter_and_field_is_described() {
         schemas(&document).filter(|(name, _)| *name != "SubnetRow" && !name.starts_with("Listed"))
     {
         for (field, of) in schema["properties"].as_object().into_iter().flatten() {
-            let text = of["description"].as_str().unwrap_or_default();
+            let either = of["oneOf"].as_array().into_iter().flatten();
+            let texts = std::iter::once(of).chain(either);
+            let mut texts = texts.filter_map(|of| of["description"].as_str());
+            let text = texts.next().unwrap_or_default();
             assert!(text.len() > 3, "{name}.{field}: {of}");
         }
     }

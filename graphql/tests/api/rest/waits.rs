@@ -71,7 +71,7 @@ async fn graphql_waits_by_the_header() {
         question,
     )
     .await;
-    assert_eq!(reply.status, 504);
+    assert_eq!(reply.status, 422);
     let error = &reply.json()["errors"][0]["extensions"];
     assert_eq!(error["code"], "BLOCK_NOT_REACHED");
     assert_eq!(error["indexed"], 21);
@@ -82,14 +82,14 @@ async fn graphql_waits_by_the_header() {
 async fn what_cannot_come_is_refused_at_once_with_the_height() {
     let server = start(followed()).await;
     let reply = get(&server, "/v1/status?minBlock=4294967295", &[]).await;
-    let document = problem(&reply, 504, "BLOCK_NOT_REACHED");
+    let document = problem(&reply, 422, "BLOCK_NOT_REACHED");
     assert_eq!(document["indexed"], 20);
     assert_eq!(document["minBlock"], 4_294_967_295_u32);
     server.stop().await;
     let server = start(Fake::new()).await;
     problem(
         &get(&server, "/v1/profiles?minBlock=21", &[]).await,
-        504,
+        422,
         "BLOCK_NOT_REACHED",
     );
     // A probe is no read.
