@@ -93,6 +93,23 @@ pub trait Reader:
         keys: &[(BlockNumber, NetUid, MechId)],
     ) -> Result<Vec<Option<Metagraph>>, ReadError>;
 
+    /// The last epoch that ran in a subnet up to the end of a block; `None` when none ran or the
+    /// runtime does not tell. Without a word of its own about it, a store has what its subnets say.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn last_epochs(
+        &self,
+        keys: &[(BlockNumber, NetUid)],
+    ) -> Result<Vec<Option<LastEpoch>>, ReadError> {
+        let subnets = self.subnet(keys)?.into_iter();
+        Ok(subnets
+            .map(|subnet| {
+                let block = subnet?.last_epoch_block?;
+                Some(LastEpoch { block, index: None })
+            })
+            .collect())
+    }
+
     /// Rows of the weight matrix at the end of a block, by the uid that set them, ascending; uids
     /// without a stored row are left out. `None` where the subnet or mechanism does not exist.
     ///

@@ -5,6 +5,7 @@
 
 mod documents;
 mod problem;
+pub(crate) mod reads;
 mod results;
 
 use std::sync::Arc;

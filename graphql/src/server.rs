@@ -31,11 +31,14 @@ mod auth;
 mod connections;
 mod cors;
 mod door;
+mod explorer;
 mod health;
 mod ingest;
+mod openapi;
 mod pages;
 mod post;
 mod rate;
+mod reads;
 mod refused;
 pub(crate) mod request_id;
 mod rest;
@@ -43,12 +46,14 @@ mod results;
 mod socket;
 mod sse;
 mod tls;
+mod wait;
 mod wire;
 
 pub use address::{Cidr, NoCidr};
 pub use auth::{ApiKey, ID_DIGITS, Keys, SECRET_BYTES, Scopes, key_hash, key_text};
 pub use cors::{Cors, NoOrigin};
 pub use door::DoorOptions;
+pub use openapi::openapi;
 pub use rate::Rate;
 pub use tls::{Tls, TlsError};
 
@@ -280,9 +285,12 @@ fn router(app: App) -> Router {
         routes = routes.route("/metrics", get(health::metrics));
     }
     // The last layer is the outermost.
-    let mut routes = routes
+    let routes = routes
         .merge(sse::routes())
         .merge(rest::routes())
+        .merge(reads::routes())
+        .merge(explorer::routes())
+        .merge(openapi::routes())
         .merge(results::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(app.limits.body_bytes))
@@ -292,7 +300,8 @@ fn router(app: App) -> Router {
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             request_time,
-        ))
+        ));
+    let mut routes = wait::layered(routes, &app)
         .layer(middleware::from_fn_with_state(
             app.clone(),
             post::explain_refusal,

@@ -34,6 +34,7 @@
 //! | `weights_out` | rows of weights planned from the index, and read back with evidence |
 //! | `whatif` | explanations, differences, simulations and copying as served and printed |
 //! | `streams` | a thousand clients during forks: what each joins is what is stored |
+//! | `rest` | REST by every route and form against GraphQL |
 //! | `results` | challenge results beside real epochs; reports taken in by the program |
 //! | `alerts` | webhooks through failures and kills; alert rules and their back-tests |
 //! | `architecture` | who may import whom, sizes of files, what the README promises |
@@ -62,6 +63,7 @@ mod history;
 mod history_served;
 mod kill;
 mod metagraph;
+mod rest;
 mod results;
 mod road;
 mod runtimes;

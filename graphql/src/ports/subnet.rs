@@ -15,6 +15,15 @@ pub struct Stamp {
     pub finalized: bool,
 }
 
+/// The last epoch of a subnet at the end of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastEpoch {
+    /// `LastMechansimStepBlock` (the chain's spelling): height of the block in which it ran.
+    pub block: u64,
+    /// `SubnetEpochIndex`; `None` when the runtime has no such item.
+    pub index: Option<u64>,
+}
+
 /// A subnet at the end of a block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subnet {

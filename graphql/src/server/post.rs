@@ -123,6 +123,21 @@ fn too_large(allowed: usize) -> Response {
     failed(StatusCode::PAYLOAD_TOO_LARGE, error)
 }
 
+/// A problem of the layers, as GraphQL tells errors.
+pub(super) fn refused(problem: crate::rest::Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status);
+    let mut extensions = async_graphql::ErrorExtensionValues::default();
+    extensions.set("code", problem.code);
+    for (name, value) in problem.more {
+        if let Ok(value) = async_graphql::Value::from_json(value) {
+            extensions.set(name, value);
+        }
+    }
+    let mut error = ServerError::new(problem.detail, None);
+    error.extensions = Some(extensions);
+    failed(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), error)
+}
+
 pub(super) fn failed(status: StatusCode, error: ServerError) -> Response {
     let response = async_graphql::Response::from_errors(vec![error]);
     let text = serde_json::to_vec(&response).unwrap_or_else(|_| b"{\"data\":null}".to_vec());

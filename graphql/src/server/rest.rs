@@ -16,7 +16,7 @@ use crate::rest::{EpochAt, Problem, Question, ScoresOf, answer};
 use crate::schema::error::{INTERNAL_TEXT, code};
 
 /// What all paths begin with.
-const ROOT: &str = "/v1/";
+const ROOTS: [&str; 2] = ["/v1/", "/api/"];
 
 /// The routes.
 pub(super) fn routes() -> Router<App> {
@@ -30,12 +30,15 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/{*rest}", axum::routing::any(unknown))
 }
 
-async fn unknown(uri: Uri) -> Response {
+pub(super) async fn unknown(uri: Uri) -> Response {
+    failed(&no_route(uri.path()))
+}
+
+fn no_route(path: &str) -> Problem {
     let text = format!(
-        "there is nothing at {}; see /v1/epochs/{{netuid}}/{{block}} and, below it, explain, simulate and scores, /v1/epochs/{{netuid}}/diff, /v1/weights/{{netuid}}/copying, /v1/profiles and /v1/results/{{netuid}}",
-        uri.path()
+        "there is nothing at {path}; see /v1/openapi.json, or /docs in a browser, for what there is"
     );
-    failed(&Problem::new(code::NOT_FOUND, text))
+    Problem::new(code::NOT_FOUND, text)
 }
 
 async fn record(
@@ -209,6 +212,10 @@ impl<'a> Parameters<'a> {
         let pairs = query.unwrap_or_default().split('&');
         for pair in pairs.filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // The layer that waits has read it.
+            if name == super::wait::PARAMETER {
+                continue;
+            }
             if !known.contains(&name) {
                 let known = if known.is_empty() {
                     "none is known here".to_owned()
@@ -236,7 +243,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// A number that need not be given.
-    fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
         let text = self.get(name);
         text.map(|text| number(name, text)).transpose()
     }
@@ -350,7 +357,7 @@ pub(super) fn refusal(
 ) -> Option<Response> {
     let kind = answer.headers().get(header::CONTENT_TYPE);
     let is_ours = kind.is_some_and(|kind| kind.as_bytes() == b"application/problem+json");
-    if !path.starts_with(ROOT) || is_ours {
+    if !ROOTS.iter().any(|root| path.starts_with(root)) || is_ours {
         return None;
     }
     let problem = match answer.status() {
@@ -363,6 +370,7 @@ pub(super) fn refusal(
             "{path} does not take {method}; use GET, and POST for simulate, score and reports of results"
         ))
         .with_status(405),
+        StatusCode::NOT_FOUND => no_route(path),
         status if status.is_client_error() => bad("the request is not valid".to_owned()),
         _ => return None,
     };

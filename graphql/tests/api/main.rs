@@ -12,6 +12,7 @@ mod loading;
 mod neurons;
 mod paging;
 mod queries;
+mod rest;
 mod results;
 mod server;
 mod server_access;
