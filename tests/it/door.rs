@@ -381,10 +381,7 @@ async fn every_request_has_its_line_and_none_can_forge_one() {
     .unwrap();
 }
 
-fn tls(
-    address: &str,
-    trusted: &CertificateDer<'static>,
-) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
+fn client(trusted: &CertificateDer<'static>) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -393,10 +390,16 @@ fn tls(
         .with_root_certificates(roots)
         .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    ClientConnection::new(Arc::new(config), name).unwrap()
+}
+
+fn tls(
+    address: &str,
+    trusted: &CertificateDer<'static>,
+) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let mut connection = client(trusted);
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut connection = connection;
     while connection.is_handshaking() {
         connection.complete_io(&mut stream)?;
     }
