@@ -174,7 +174,7 @@ impl Walk {
             if let Some(found) = self.item(&look) {
                 return Ok(Some(Step::Item(found)));
             }
-            if self.open.is_some() || self.take().await {
+            if self.open.is_some() || self.take(&look).await {
                 continue;
             }
             match self.gap(&look) {
@@ -329,7 +329,7 @@ impl Walk {
     }
 
     /// Begins the next block that was read. Whether one was there, or the block at hand is done.
-    async fn take(&mut self) -> bool {
+    async fn take(&mut self, look: &Look) -> bool {
         let Some(items) = self.ready.pop_front() else {
             return false;
         };
@@ -340,7 +340,13 @@ impl Walk {
             Some(at) if at.index != END => at.fork.is_none() || at.fork == id,
             Some(at) => at.fork.is_none() || at.fork == fork_id(block.parent_hash),
         };
-        if !follows {
+        let is_final = look.is_final(block.number);
+        // It may have lost since it was read; what is too old for the look was final then.
+        let holds = match look.hash(block.number) {
+            Some(now) => now == block.hash,
+            None => is_final,
+        };
+        if !follows || !holds {
             // The branch changed between the look and the read; the next look will tell.
             self.ready.clear();
             self.hub.look_again();
@@ -351,10 +357,6 @@ impl Walk {
             Some(at) if at.index != END => at.index,
             _ => 0,
         };
-        let is_final = self
-            .seen
-            .as_ref()
-            .is_some_and(|look| look.is_final(block.number));
         if is_final {
             self.base = block.number;
         } else if self

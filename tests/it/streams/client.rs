@@ -63,6 +63,11 @@ fn height(cursor: &str) -> u32 {
     u32::from_str_radix(&cursor[2..10], 16).unwrap()
 }
 
+/// Whether a cursor is behind all items of its block.
+fn is_behind(cursor: &str) -> bool {
+    &cursor[26..34] == "ffffffff"
+}
+
 impl Client {
     /// Follows until everything up to the end is there.
     pub(super) async fn follow(
@@ -88,7 +93,7 @@ impl Client {
                 begun.send_modify(|begun| *begun += 1);
                 joined.begun_behind = (!self.from_first).then(|| height(&place));
             }
-            let block = height(&place);
+            let (block, whole) = (height(&place), is_behind(&place));
             cursor = Some(place);
             let end = *ended.borrow();
             match told {
@@ -111,7 +116,8 @@ impl Client {
                 }
                 Told::Heartbeat { indexed } => {
                     // Of blocks above what is stored something may still be retracted.
-                    if end.is_some_and(|end| block >= end && indexed >= Some(end)) {
+                    let done = |end| block > end || (block == end && whole);
+                    if end.is_some_and(|end| done(end) && indexed >= Some(end)) {
                         return joined;
                     }
                 }
