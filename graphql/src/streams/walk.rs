@@ -138,10 +138,17 @@ impl Walk {
             base: self.base,
             ..BlockPlace::behind_final(top, hash.and_then(fork_id))
         });
-        if let Some(hash) = hash.filter(|_| !look.is_final(top)) {
-            self.trail.push_back((top, hash));
-        }
+        self.lay_trail(&look, top);
         Ok(())
+    }
+
+    /// The blocks that are not final up to one where the walk begins: if they lose, it goes back no
+    /// further than it must.
+    fn lay_trail(&mut self, look: &Look, to: BlockNumber) {
+        let first = look.indexed.and_then(|indexed| indexed.checked_add(1));
+        let blocks = first.into_iter().flat_map(|first| first..=to);
+        self.trail
+            .extend(blocks.filter_map(|number| Some((number, look.hash(number)?))));
     }
 
     /// The next step; `None` when nothing can come any more.
@@ -262,7 +269,7 @@ impl Walk {
             if look.is_final(at.block) {
                 self.base = at.block;
             } else {
-                self.trail.push_back((at.block, hash));
+                self.lay_trail(look, at.block);
             }
             return Ok(None);
         }

@@ -38,7 +38,7 @@ pub(super) struct Client {
 pub(super) struct Joined {
     pub(super) client: Client,
     pub(super) items: BTreeSet<Item>,
-    /// The place of its first heartbeat; `None` for one that began with all that is stored.
+    /// The place of its first heartbeat, or what it was taken back to; `None` for one that began with all that is stored.
     pub(super) begun_behind: Option<u32>,
     pub(super) retracted: usize,
     pub(super) came_back: usize,
@@ -113,6 +113,8 @@ impl Client {
                     assert!(self.unfinalized, "client {number}");
                     joined.items.retain(|item| item.block <= above);
                     joined.retracted += 1;
+                    // It may have begun on a branch that lost.
+                    joined.begun_behind = joined.begun_behind.map(|begun| begun.min(above));
                 }
                 Told::Heartbeat { indexed } => {
                     // Of blocks above what is stored something may still be retracted.

@@ -35,7 +35,7 @@ pub(crate) struct Retracted {
     cursor: String,
     /// Height of the last block that still holds.
     above: u32,
-    /// Blocks that were lost, the highest first, as far as this stream told of them: empty when it
+    /// Blocks that were lost, the highest first, as far as this stream knows of them: empty when it
     /// began behind a cursor of a block that is gone.
     blocks: Vec<LostBlock>,
 }
