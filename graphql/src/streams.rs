@@ -90,7 +90,7 @@ pub enum StreamMessage {
         cursor: StreamCursor,
         /// The last block that still holds.
         above: BlockNumber,
-        /// Blocks that were lost, the highest first, as far as this stream told of them.
+        /// Blocks that were lost, the highest first, as far as this stream knows of them.
         blocks: Vec<(BlockNumber, H256)>,
     },
     /// All is well.

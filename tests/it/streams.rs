@@ -2,6 +2,7 @@
 //! final. What each has put together is what is stored, table by table.
 
 mod client;
+mod steps;
 mod truth;
 
 use std::sync::Arc;

@@ -77,7 +77,6 @@ impl Subscription {
 
     /// Every row of the weight matrix that was set, with what set it. Of several that set one row in
     /// one block it is the last.
-    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn weights_set(
         &self,
         ctx: &Context<'_>,
@@ -140,7 +139,6 @@ impl Subscription {
     }
 
     /// Every movement of stake.
-    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn stake_movements(
         &self,
         ctx: &Context<'_>,
@@ -192,7 +190,7 @@ impl Subscription {
                 .await?
                 .map_err(refused)
                 .map(|step| match step {
-                    RecordStep::Record(cursor, record) => ScoreMessage::record(cursor, record),
+                    RecordStep::Record(cursor, record) => ScoreMessage::record(cursor, *record),
                     RecordStep::Heartbeat(beat) => ScoreMessage::Heartbeat(beat.into()),
                 });
             Some((message, records))

@@ -21,7 +21,7 @@ const BATCH: usize = 64;
 
 /// What comes.
 pub(crate) enum RecordStep {
-    Record(StreamCursor, ResultRecord),
+    Record(StreamCursor, Box<ResultRecord>),
     Heartbeat(Beat),
 }
 
@@ -75,7 +75,7 @@ impl Records {
             while let Some(record) = self.ready.pop_front() {
                 self.next = record.number.saturating_add(1);
                 if self.sieve.record(&record) {
-                    return Ok(RecordStep::Record(self.cursor(), record));
+                    return Ok(RecordStep::Record(self.cursor(), Box::new(record)));
                 }
             }
             if self.hub.record_count().await? > self.next {

@@ -138,10 +138,17 @@ impl Walk {
             base: self.base,
             ..BlockPlace::behind_final(top, hash.and_then(fork_id))
         });
-        if let Some(hash) = hash.filter(|_| !look.is_final(top)) {
-            self.trail.push_back((top, hash));
-        }
+        self.lay_trail(&look, top);
         Ok(())
+    }
+
+    /// The blocks that are not final up to one where the walk begins: if they lose, it goes back no
+    /// further than it must.
+    fn lay_trail(&mut self, look: &Look, to: BlockNumber) {
+        let first = look.indexed.and_then(|indexed| indexed.checked_add(1));
+        let blocks = first.into_iter().flat_map(|first| first..=to);
+        self.trail
+            .extend(blocks.filter_map(|number| Some((number, look.hash(number)?))));
     }
 
     /// The next step; `None` when nothing can come any more.
@@ -174,7 +181,7 @@ impl Walk {
             if let Some(found) = self.item(&look) {
                 return Ok(Some(Step::Item(found)));
             }
-            if self.open.is_some() || self.take().await {
+            if self.open.is_some() || self.take(&look).await {
                 continue;
             }
             match self.gap(&look) {
@@ -262,7 +269,7 @@ impl Walk {
             if look.is_final(at.block) {
                 self.base = at.block;
             } else {
-                self.trail.push_back((at.block, hash));
+                self.lay_trail(look, at.block);
             }
             return Ok(None);
         }
@@ -329,7 +336,7 @@ impl Walk {
     }
 
     /// Begins the next block that was read. Whether one was there, or the block at hand is done.
-    async fn take(&mut self) -> bool {
+    async fn take(&mut self, look: &Look) -> bool {
         let Some(items) = self.ready.pop_front() else {
             return false;
         };
@@ -340,7 +347,13 @@ impl Walk {
             Some(at) if at.index != END => at.fork.is_none() || at.fork == id,
             Some(at) => at.fork.is_none() || at.fork == fork_id(block.parent_hash),
         };
-        if !follows {
+        let is_final = look.is_final(block.number);
+        // It may have lost since it was read; what is too old for the look was final then.
+        let holds = match look.hash(block.number) {
+            Some(now) => now == block.hash,
+            None => is_final,
+        };
+        if !follows || !holds {
             // The branch changed between the look and the read; the next look will tell.
             self.ready.clear();
             self.hub.look_again();
@@ -351,10 +364,6 @@ impl Walk {
             Some(at) if at.index != END => at.index,
             _ => 0,
         };
-        let is_final = self
-            .seen
-            .as_ref()
-            .is_some_and(|look| look.is_final(block.number));
         if is_final {
             self.base = block.number;
         } else if self

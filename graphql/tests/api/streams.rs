@@ -576,7 +576,7 @@ async fn cursors_of_others_are_refused() {
         _ => panic!("taken"),
     }
     // Another chain: final there, and unknown here.
-    let other = Arc::new(Fake::with(|held| drop(held.branches.insert(0, 9))));
+    let other = Arc::new(Fake::with(|held| held.branches = BTreeMap::from([(0, 9)])));
     let mut stream = self::streams(&other)
         .follow(Topic::Blocks, Filter::default(), Some(cursor))
         .unwrap();

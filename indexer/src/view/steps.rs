@@ -17,7 +17,7 @@ use crate::store::commits::Among;
 use crate::store::{Store, StoreError};
 
 /// Fewest blocks looked back.
-const LEAST: u64 = 1_000;
+const LEAST: u64 = 50;
 /// Most blocks looked back, whatever the settings of subnets say.
 const MOST: u64 = 20_000;
 /// Most older entries looked at for one account.

@@ -38,7 +38,7 @@ pub(super) struct Client {
 pub(super) struct Joined {
     pub(super) client: Client,
     pub(super) items: BTreeSet<Item>,
-    /// The place of its first heartbeat; `None` for one that began with all that is stored.
+    /// The place of its first heartbeat, or what it was taken back to; `None` for one that began with all that is stored.
     pub(super) begun_behind: Option<u32>,
     pub(super) retracted: usize,
     pub(super) came_back: usize,
@@ -61,6 +61,11 @@ enum Stream {
 /// The height in a cursor. To a client it is opaque; a test may look.
 fn height(cursor: &str) -> u32 {
     u32::from_str_radix(&cursor[2..10], 16).unwrap()
+}
+
+/// Whether a cursor is behind all items of its block.
+fn is_behind(cursor: &str) -> bool {
+    &cursor[26..34] == "ffffffff"
 }
 
 impl Client {
@@ -88,7 +93,7 @@ impl Client {
                 begun.send_modify(|begun| *begun += 1);
                 joined.begun_behind = (!self.from_first).then(|| height(&place));
             }
-            let block = height(&place);
+            let (block, whole) = (height(&place), is_behind(&place));
             cursor = Some(place);
             let end = *ended.borrow();
             match told {
@@ -108,10 +113,13 @@ impl Client {
                     assert!(self.unfinalized, "client {number}");
                     joined.items.retain(|item| item.block <= above);
                     joined.retracted += 1;
+                    // It may have begun on a branch that lost.
+                    joined.begun_behind = joined.begun_behind.map(|begun| begun.min(above));
                 }
                 Told::Heartbeat { indexed } => {
                     // Of blocks above what is stored something may still be retracted.
-                    if end.is_some_and(|end| block >= end && indexed >= Some(end)) {
+                    let done = |end| block > end || (block == end && whole);
+                    if end.is_some_and(|end| done(end) && indexed >= Some(end)) {
                         return joined;
                     }
                 }

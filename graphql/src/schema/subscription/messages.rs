@@ -35,7 +35,7 @@ pub(crate) struct Retracted {
     cursor: String,
     /// Height of the last block that still holds.
     above: u32,
-    /// Blocks that were lost, the highest first, as far as this stream told of them: empty when it
+    /// Blocks that were lost, the highest first, as far as this stream knows of them: empty when it
     /// began behind a cursor of a block that is gone.
     blocks: Vec<LostBlock>,
 }
@@ -153,11 +153,11 @@ messages!(
 );
 messages!(
     /// A message of the stream of commits.
-    CommitMessage, Stepped(CommitStepped), Happening::Commit(told) => told
+    CommitMessage, Stepped(CommitStepped), Happening::Commit(told) => Box::new(told)
 );
 messages!(
     /// A message of the stream of movements of stake.
-    StakeMovementMessage, Moved(StakeMoved), Happening::Stake(moved) => moved
+    StakeMovementMessage, Moved(StakeMoved), Happening::Stake(moved) => Box::new(moved)
 );
 
 /// A message of the stream of challenge results.
@@ -171,7 +171,7 @@ impl ScoreMessage {
     pub(super) fn record(cursor: StreamCursor, record: ResultRecord) -> Self {
         Self::Recorded(ScoreRecorded {
             cursor: cursor.encode(),
-            record: record.into(),
+            record: Box::new(record.into()),
         })
     }
 }
@@ -182,7 +182,7 @@ pub(crate) struct ScoreRecorded {
     /// The place behind it.
     cursor: String,
     /// The record.
-    record: ChallengeResult,
+    record: Box<ChallengeResult>,
 }
 
 /// Where and when something happened.
@@ -456,11 +456,11 @@ pub(crate) enum CommitStep {
 /// A step of the commit ledger.
 pub(crate) struct CommitStepped {
     place: Place,
-    told: ports::CommitHappening,
+    told: Box<ports::CommitHappening>,
 }
 
 impl CommitStepped {
-    fn new(place: Place, told: ports::CommitHappening) -> Self {
+    fn new(place: Place, told: Box<ports::CommitHappening>) -> Self {
         Self { place, told }
     }
 }
@@ -508,11 +508,11 @@ impl CommitStepped {
 /// A movement of stake.
 pub(crate) struct StakeMoved {
     place: Place,
-    moved: StakeMovement,
+    moved: Box<StakeMovement>,
 }
 
 impl StakeMoved {
-    fn new(place: Place, moved: StakeMovement) -> Self {
+    fn new(place: Place, moved: Box<StakeMovement>) -> Self {
         Self { place, moved }
     }
 }
@@ -547,6 +547,6 @@ impl StakeMoved {
 
     /// The movement.
     async fn movement(&self) -> StakeMovementNode {
-        self.moved.clone().into()
+        StakeMovement::clone(&self.moved).into()
     }
 }
