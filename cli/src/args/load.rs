@@ -39,6 +39,9 @@ pub(crate) struct LoadArgs {
     /// A server that runs already, as HOST:PORT; its memory is not known.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) address: Option<String>,
+    /// The program to start as the server instead of this one, to compare two builds of it.
+    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    pub(crate) program: Option<PathBuf>,
     /// Connections at once; the scenarios are run with each number.
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 16, 256])]
     pub(crate) connections: Vec<u16>,

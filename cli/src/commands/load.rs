@@ -105,7 +105,7 @@ async fn set(args: &LoadArgs) -> Result<Setting> {
         });
     }
     if let Some(dir) = &args.data_dir {
-        let server = Server::start(dir, args.cache_mib)?;
+        let server = Server::start(args.program.as_deref(), dir, args.cache_mib)?;
         let world = World::of(&server.address).await?;
         return Ok(Setting {
             target: Arc::new(target(world, server.address.clone())),
@@ -123,7 +123,7 @@ async fn set(args: &LoadArgs) -> Result<Setting> {
     let dir = scratch.path().join("store");
     let (url, head, into) = (node.ws_url(), recording.head, dir.clone());
     tokio::task::spawn_blocking(move || process::index(&url, head, &into)).await??;
-    let server = Server::start(&dir, args.cache_mib)?;
+    let server = Server::start(args.program.as_deref(), &dir, args.cache_mib)?;
     let world = World::of(&server.address).await?;
     let at = node.ws_url();
     let at = at.trim_start_matches("ws://").trim_end_matches('/');

@@ -77,6 +77,9 @@ pub(super) struct Measured {
     pub(super) bytes_per_second: f64,
     /// Processors that the server kept busy.
     pub(super) server_cpu: Option<f64>,
+    /// Processor time of the server for one answer, milliseconds: unlike the others it
+    /// hardly depends on what else the machine does.
+    pub(super) server_cpu_ms: Option<f64>,
     /// Processors that the load itself kept busy (and the node, which it plays).
     pub(super) load_cpu: Option<f64>,
     /// Resident memory of the server behind it, MiB.
@@ -147,6 +150,7 @@ pub(super) async fn drive(
         bytes_per_answer: bytes / count.max(1.0),
         bytes_per_second: bytes / took.as_secs_f64(),
         server_cpu: busy(server, now),
+        server_cpu_ms: busy(server, now).map(|cpu| cpu * took.as_secs_f64() * 1e3 / count.max(1.0)),
         load_cpu: busy(load, own()),
         server_rss_mib: now.map(|now| now.rss_kib as f64 / 1024.0),
         server_peak_mib: now.map(|now| now.peak_kib as f64 / 1024.0),

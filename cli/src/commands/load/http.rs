@@ -187,7 +187,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 1024];
             for _ in 0..2 {
-                stream.read(&mut request).await.unwrap();
+                assert!(stream.read(&mut request).await.unwrap() > 0);
                 for piece in answer.chunks(piece) {
                     stream.write_all(piece).await.unwrap();
                     tokio::task::yield_now().await;

@@ -23,9 +23,13 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Starts `serve` over a store.
-    pub(super) fn start(data_dir: &Path, cache_mib: u64) -> Result<Server> {
-        let mut child = Command::new(std::env::current_exe()?)
+    /// Starts `serve` over a store, of this program or another one.
+    pub(super) fn start(program: Option<&Path>, data_dir: &Path, cache_mib: u64) -> Result<Server> {
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => std::env::current_exe()?,
+        };
+        let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--cache-mib"])
             .arg(cache_mib.to_string())
             .arg("--data-dir")

@@ -8,7 +8,7 @@ use crate::args::Scenario;
 /// The heads of the columns.
 pub(super) fn head() -> String {
     format!(
-        "{:<16} {:>5} {:>9} {:>8} {:>8} {:>8} {:>7} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}\n",
+        "{:<16} {:>5} {:>9} {:>8} {:>8} {:>8} {:>7} {:>10} {:>8} {:>7} {:>7} {:>6} {:>8} {:>8}\n",
         "scenario",
         "conns",
         "req/s",
@@ -19,6 +19,7 @@ pub(super) fn head() -> String {
         "B/answer",
         "MB/s",
         "server",
+        "CPU ms",
         "load",
         "RSS MiB",
         "peak"
@@ -38,7 +39,7 @@ pub(super) fn line(measured: &Measured) -> String {
         None => "-".to_owned(),
     };
     let mut line = format!(
-        "{:<16} {:>5} {:>9.1} {:>8.2} {:>8.2} {:>8.2} {:>7} {:>10.0} {:>8.1} {:>7} {:>6} {:>8} {:>8}\n",
+        "{:<16} {:>5} {:>9.1} {:>8.2} {:>8.2} {:>8.2} {:>7} {:>10.0} {:>8.1} {:>7} {:>7} {:>6} {:>8} {:>8}\n",
         name(measured.scenario),
         measured.connections,
         measured.per_second,
@@ -49,6 +50,7 @@ pub(super) fn line(measured: &Measured) -> String {
         measured.bytes_per_answer,
         measured.bytes_per_second / 1e6,
         known(measured.server_cpu, 2),
+        known(measured.server_cpu_ms, 3),
         known(measured.load_cpu, 2),
         known(measured.server_rss_mib, 0),
         known(measured.server_peak_mib, 0),
@@ -62,6 +64,7 @@ pub(super) fn line(measured: &Measured) -> String {
 /// What the table does not say itself.
 pub(super) const FOOT: &str = "\
 server, load: processors kept busy by the server and by this program (which also plays the node).
+CPU ms: processor time of the server for one answer.
 Each connection asks as soon as it was answered; places are random, by the seed.
 ";
 

@@ -18,7 +18,7 @@ const ROWS: &str = "query($netuid: Int!, $block: Int!, $uids: [Int!]) {
   weights(netuid: $netuid, asOf: {block: $block}, uids: $uids) { rowCount rows { uid changedAt uids values } } }";
 const VERDICT: &str = "query($netuid: Int!, $mechanism: Int!, $block: Int!) {
   verification(netuid: $netuid, mechanism: $mechanism, block: $block) { blockNumber verdict rules specVersion
-    inputsHash resultsHash fields { field verdict } } }";
+    inputsHash resultsHash fields { field compared differing maxAbsDiff firstUid } } }";
 const BLOCKS: &str = "query($after: String) { blocks(first: 25, after: $after) {
   nodes { number hash parentHash timestampMs specVersion extrinsicCount eventCount } pageInfo { hasNextPage endCursor } } }";
 const SUBNETS: &str = "query($block: Int!) { subnets(asOf: {block: $block}) {
