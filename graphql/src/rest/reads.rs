@@ -125,8 +125,9 @@ macro_rules! words {
     ($(#[$meta:meta])* $name:ident of $port:ty { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
         pub(crate) enum $name {
-            $($(#[$doc])* #[serde(rename = $word)] $variant,)*
+            $($(#[$doc])* $variant,)*
         }
 
         impl $crate::rest::reads::Words for $name {

@@ -121,6 +121,7 @@ pub(super) enum Refusals {
             Integers that may pass 2^53 are strings of digits. Null is never 0.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    components(schemas(reads::Form, reads::chain::Order)),
     tags(
         (name = "store", description = "The store and what it covers."),
         (name = "blocks", description = "Blocks and what is in them."),

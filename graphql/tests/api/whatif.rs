@@ -303,7 +303,7 @@ async fn rest_tells_of_copying() {
             422,
             "complexity",
         ),
-        ("/v1/weights/1", 404, "/copying"),
+        ("/v1/weights/1/nothing", 404, "/v1/openapi.json"),
     ] {
         let (told, body) = problem(&server, path).await;
         assert_eq!(told, status, "{path}: {body}");

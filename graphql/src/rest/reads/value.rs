@@ -86,7 +86,11 @@ shown! {
     Hash: Text, value => Cell::Text(Cow::Owned(value.0.to_string()));
     Account: Text, value => Cell::Text(Cow::Owned(value.text()));
     Bytes: Text, value => Cell::Text(Cow::Owned(value.text()));
-    Any: Text, value => Cell::Text(Cow::Owned(value.0.to_string()));
+    Any: Text, value => match &value.0 {
+        serde_json::Value::Null => Cell::Null,
+        serde_json::Value::String(text) => Cell::Text(Cow::Borrowed(text)),
+        other => Cell::Text(Cow::Owned(other.to_string())),
+    };
 }
 
 impl<T: Shown> Shown for Option<T> {
@@ -141,7 +145,7 @@ described! {
     Account, text("An account of 32 bytes as an ss58 address with prefix 42.", "^[1-9A-Za-z]{40,50}$")
         .format(Some(SchemaFormat::Custom("ss58".to_owned())));
     Bytes, text("Bytes as 0x-hex; 0x alone stands for none.", "^0x([0-9a-f]{2})*$");
-    Any, ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(
+    Any, ObjectBuilder::new().schema_type(SchemaType::Array(vec![Type::Object, Type::Array, Type::String, Type::Number, Type::Boolean])).description(Some(
         "A decoded chain value whose shape the runtime's metadata sets. Integers up to 32 bits are \
          numbers, wider ones decimal digits in a string; bytes are 0x-hex; accounts are ss58 \
          addresses; a variant is its name, or an object from its name to its fields; an absent \

@@ -123,7 +123,7 @@ pub(super) fn score() {}
         ("challenge" = Option<String>, Query, description = "Only those of this challenge."),
         ("kind" = Option<String>, Query, pattern = "^(run|submission|score|comparison|finalization)$", description = "Only those of this kind."),
         ("subject" = Option<String>, Query, description = "Only those about this subject."),
-        ("first" = Option<i32>, Query, minimum = 0, maximum = 100, description = "Size of the page."),
+        ("first" = Option<i32>, Query, minimum = 0, maximum = 500, description = "Size of the page."),
         ("after" = Option<i64>, Query, minimum = 0, description = "Only records with a higher number."),
     ),
     responses((status = 200, description = "A page of records.", body = Value), Refusals))]
@@ -146,7 +146,7 @@ pub(super) fn give_results() {}
         ("profile" = Option<String>, Query, description = "Only scores by this profile."),
         ("challenge" = Option<String>, Query, description = "Only those of this challenge."),
         ("reporter" = Option<String>, Query, description = "As this hotkey reported them; without it our own."),
-        ("first" = Option<i32>, Query, minimum = 0, maximum = 100, description = "Size of the page."),
+        ("first" = Option<i32>, Query, minimum = 0, maximum = 500, description = "Size of the page."),
         ("after" = Option<i64>, Query, minimum = 0, description = "Only records with a higher number."),
     ),
     responses((status = 200, description = "A page of records.", body = Value), Refusals))]

@@ -261,8 +261,8 @@ pub(in crate::server) fn uids(parameters: &Parameters<'_>) -> Result<Option<Vec<
     let Some(text) = parameters.text("uids")? else {
         return Ok(None);
     };
-    let uids = text.split(',').filter(|uid| !uid.is_empty());
-    let uids: Result<Vec<u16>, Problem> = uids.map(|uid| number("uids", uid.trim())).collect();
+    let uids = text.split(',').map(|uid| number("uids", uid));
+    let uids: Result<Vec<u16>, Problem> = uids.collect();
     let mut uids = uids?;
     uids.sort_unstable();
     uids.dedup();

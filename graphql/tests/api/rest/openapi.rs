@@ -102,6 +102,42 @@ fn schemas(document: &Value) -> impl Iterator<Item = (&String, &Value)> {
         .iter()
 }
 
+/// Every reference of the document.
+fn references(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_str().filter(|_| name == "$ref") {
+                    Some(to) => {
+                        into.insert(to.to_owned());
+                    }
+                    None => references(value, into),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_words_are_those_of_json() {
+    let document = document();
+    let mut all = BTreeSet::new();
+    references(&document, &mut all);
+    assert!(all.len() > 50);
+    for reference in all {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(
+        schemas["Phase"]["enum"],
+        serde_json::json!(["INITIALIZATION", "APPLY_EXTRINSIC", "FINALIZATION"])
+    );
+    assert_eq!(schemas["Verdict"]["enum"][2], "INPUT_INCOMPLETE");
+}
+
 #[test]
 fn every_parameter_and_field_is_described() {
     let document = document();
