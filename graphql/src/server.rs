@@ -1,5 +1,6 @@
 //! The HTTP server: routes, layers and an orderly end.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -21,6 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::ports::{Intake, Reader};
 use crate::reads::Reads;
+use crate::schema::persisted::Persisted;
 use crate::schema::{self, Api, Limits};
 
 mod access_log;
@@ -52,6 +54,11 @@ pub struct ServerOptions {
     /// Whether pages of any origin may read the answers. The data is public, and what can be
     /// written is signed.
     pub cors: bool,
+    /// Documents that are known by the sha256 of their text in lower-case hex, for requests that
+    /// send the hash alone.
+    pub persisted: Option<Arc<HashMap<String, String>>>,
+    /// Whether documents that are not among `persisted` are refused.
+    pub only_persisted: bool,
     /// Takes in reports of challenge results; without it there is no such route.
     pub intake: Option<Arc<dyn Intake>>,
     /// What `/metrics` shows; without it the route does not exist.
@@ -69,6 +76,8 @@ impl Default for ServerOptions {
             query_page: true,
             introspection: true,
             cors: true,
+            persisted: None,
+            only_persisted: false,
             intake: None,
             metrics: None,
             shutdown_grace: Duration::from_secs(10),
@@ -132,7 +141,12 @@ pub async fn serve(
     let limits = Arc::new(options.limits.clone());
     let reads = Reads::new(reader, limits.concurrent_reads);
     let app = App {
-        api: schema::build(reads.clone(), limits.clone(), options.introspection),
+        api: schema::build_with(
+            reads.clone(),
+            limits.clone(),
+            options.introspection,
+            Persisted::new(options.persisted.clone(), options.only_persisted),
+        ),
         reads,
         stopping: stopping.clone(),
         queries: Arc::new(Semaphore::new(limits.concurrent_queries.max(1))),
@@ -187,14 +201,10 @@ fn router(app: App) -> Router {
         .route("/graphql/ws", get(socket::upgrade))
         .route("/health", get(health::live))
         .route("/ready", get(health::ready));
-    let graphql = axum::routing::post(post::execute);
-    routes = if app.options.query_page {
-        routes
-            .route("/graphql", graphql.get(pages::query_page))
-            .route("/assets/query.js", get(pages::query_script))
-    } else {
-        routes.route("/graphql", graphql)
-    };
+    routes = routes.route("/graphql", get(post::get).post(post::execute));
+    if app.options.query_page {
+        routes = routes.route("/assets/query.js", get(pages::query_script));
+    }
     if app.options.metrics.is_some() {
         routes = routes.route("/metrics", get(health::metrics));
     }

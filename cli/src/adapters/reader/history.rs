@@ -43,7 +43,7 @@ pub(super) fn whose(whose: ports::Whose) -> tenancy::Whose {
     }
 }
 
-fn set_by(found: sets::SetBy) -> ports::WeightsSet {
+pub(super) fn set_by(found: sets::SetBy) -> ports::WeightsSet {
     let row = found.row;
     ports::WeightsSet {
         block: found.block,

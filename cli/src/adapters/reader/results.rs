@@ -13,12 +13,12 @@ use super::whatif::asked;
 use super::{StoreReader, read_error};
 
 impl StoreReader {
-    fn ledger(&self) -> Result<Ledger, ReadError> {
+    pub(super) fn ledger(&self) -> Result<Ledger, ReadError> {
         Ledger::open(self.base().clone()).map_err(ledger_error)
     }
 }
 
-fn ledger_error(error: LedgerError) -> ReadError {
+pub(super) fn ledger_error(error: LedgerError) -> ReadError {
     match error {
         LedgerError::Store(error) => read_error(error),
         LedgerError::Damaged { .. } => ReadError::Decode(error.to_string()),
@@ -42,7 +42,7 @@ pub(crate) fn scored(scored: Scored) -> ports::LocalScores {
     }
 }
 
-fn kind(kind: ports::ResultKind) -> Kind {
+pub(super) fn kind(kind: ports::ResultKind) -> Kind {
     match kind {
         ports::ResultKind::Run => Kind::Run,
         ports::ResultKind::Submission => Kind::Submission,
@@ -91,7 +91,7 @@ fn body(record: Record) -> ResultBody {
     }
 }
 
-fn record((number, entry): (u64, Entry)) -> ports::ResultRecord {
+pub(super) fn record((number, entry): (u64, Entry)) -> ports::ResultRecord {
     let from = entry.provenance;
     ports::ResultRecord {
         number,
