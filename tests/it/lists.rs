@@ -73,12 +73,12 @@ fn every_way_of_asking_says_the_same() {
             1,
         ),
         (
-            "weightChanges(netuid: 1, uid: 0".to_owned(),
+            "weightChanges(netuid: 1, uid: 1".to_owned(),
             "blockNumber values",
             1,
         ),
         (
-            "bondChanges(netuid: 1, uid: 0".to_owned(),
+            "bondChanges(netuid: 1, uid: 1".to_owned(),
             "blockNumber values",
             1,
         ),
@@ -174,26 +174,23 @@ fn epochs_are_found_by_index_and_by_place_and_stamps_name_them() {
 fn accounts_are_what_metagraphs_and_stakes_say() {
     let served = start(&["demo", "--listen", "127.0.0.1:0"]);
     wait_until_ready(&served.address);
-    for block in [40, 200, 330] {
-        let text = format!(
-            "{{ subnets(asOf: {{ block: {block} }}) {{ netuid metagraph {{ neurons {{ uid hotkey coldkey
-                 account {{ asOfBlock owner {{ address ownedHotkeys(first: 1000) {{ nodes {{ address }} }} }}
-                   memberships {{ netuid uid neuron {{ hotkey }} tenancy {{ hotkey }} }} }} }} }} }} }}"
-        );
-        let found = data(&served, &text);
+    for block in [40, 200, 329] {
         let mut seen = 0;
-        for subnet in found["subnets"].as_array().unwrap() {
-            let neurons = subnet["metagraph"]["neurons"].as_array();
-            for neuron in neurons.into_iter().flatten() {
+        for netuid in 0..=3 {
+            let text = format!(
+                "{{ metagraph(netuid: {netuid}, asOf: {{ block: {block} }}) {{ neuronCount neurons(first: 32) {{ uid hotkey coldkey
+                     account {{ asOfBlock owner {{ address ownedHotkeys(first: 200) {{ nodes {{ address }} }} }}
+                       memberships {{ netuid uid neuron {{ hotkey }} tenancy {{ hotkey }} }} }} }} }} }}"
+            );
+            let found = data(&served, &text);
+            let metagraph = &found["metagraph"];
+            for neuron in metagraph["neurons"].as_array().into_iter().flatten() {
                 seen += 1;
                 let account = &neuron["account"];
                 assert_eq!(account["asOfBlock"], block);
                 assert_eq!(account["owner"]["address"], neuron["coldkey"], "{neuron}");
                 let members = account["memberships"].as_array().unwrap();
-                let here: Vec<_> = members
-                    .iter()
-                    .filter(|m| m["netuid"] == subnet["netuid"])
-                    .collect();
+                let here: Vec<_> = members.iter().filter(|m| m["netuid"] == netuid).collect();
                 assert_eq!(here.len(), 1, "{neuron}");
                 assert_eq!(here[0]["uid"], neuron["uid"], "{neuron}");
                 assert_eq!(here[0]["neuron"]["hotkey"], neuron["hotkey"]);
@@ -208,9 +205,12 @@ fn accounts_are_what_metagraphs_and_stakes_say() {
         assert!(seen > 10, "{seen} at {block}");
     }
     // Rows, columns and slices are one matrix.
-    let text = "{ weights(netuid: 1) { rows { uid uids values } columns { uid uids values } }
-                  bonds(netuid: 1) { rows { uid uids values } columns { uid uids values } } }";
-    let found = data(&served, text);
+    let mut found = json!({});
+    for which in ["weights", "bonds"] {
+        let sides = "rows { uid uids values } columns { uid uids values }";
+        let text = format!("{{ {which}(netuid: 1) {{ {sides} }} }}");
+        found[which] = data(&served, &text)[which].take();
+    }
     for which in ["weights", "bonds"] {
         let entries = |side: &str, rows: bool| {
             let mut all = Vec::new();
