@@ -375,6 +375,48 @@ impl Ledger {
         Ok(page)
     }
 
+    /// A page of the records that the filter wants, highest number first, those below `before`; the
+    /// filter's own `after` does not matter. [`Page::next`] is to be given as `before`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::page`].
+    pub fn page_down(
+        &self,
+        filter: &Filter,
+        before: Option<Seq>,
+        max: usize,
+    ) -> Result<Page, LedgerError> {
+        let list = match (&filter.challenge, filter.kind, &filter.subject) {
+            (Some(challenge), Some(kind), Some(subject)) => {
+                of_prefix(filter.netuid, challenge, kind, subject)?
+            }
+            _ => Table::Result.key(&[]),
+        };
+        let mut range = Range::prefix(&list).reversed();
+        if let Some(before) = before {
+            range.below = Some([&list[..], &before.to_be_bytes()].concat());
+        }
+        let (mut page, mut last) = (Page::default(), before);
+        for (looked, row) in self.store.engine().scan(range).enumerate() {
+            let seq = seq_of(&row?.0)?;
+            if page.records.len() == max || looked == LOOKED {
+                page.next = last;
+                break;
+            }
+            let missing = || LedgerError::Damaged {
+                seq,
+                what: "it is listed and not there".into(),
+            };
+            let entry = self.get(seq)?.ok_or_else(missing)?;
+            if filter.wants(&entry) {
+                page.records.push((seq, entry));
+            }
+            last = Some(seq);
+        }
+        Ok(page)
+    }
+
     /// A payload as it came, by its sha256.
     ///
     /// # Errors

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use async_graphql::Context;
-use chain_metadata::{BlockNumber, H256, MechId, NetUid, Uid};
+use chain_metadata::{AccountId, BlockNumber, H256, MechId, NetUid, Uid};
 
 use crate::ports::{
-    Block, Event, Extrinsic, MatrixRow, Metagraph, ReadError, RowKey, Status, Subnet, Tenancy,
-    WeightsSet,
+    Applied, Block, Commit, CommitId, EpochPlace, Event, Extrinsic, MatrixRow, Membership,
+    Metagraph, ReadError, RowKey, StakeKey, StakeShare, Status, Subnet, Tenancy, WeightsSet,
 };
 use crate::reads::{Batch, Reads};
 use crate::schema::error::{ApiError, Res};
@@ -36,6 +36,13 @@ pub(crate) struct Loaders {
     pub(crate) bonds: Batch<MechKey, Rows>,
     pub(crate) tenancy: Batch<(BlockNumber, NetUid, Uid), Option<Arc<Tenancy>>>,
     pub(crate) weights_set_by: Batch<RowKey, Option<Arc<WeightsSet>>>,
+    pub(crate) commits_named: Batch<(CommitId, BlockNumber), Option<Arc<Commit>>>,
+    pub(crate) stakes: Batch<StakeKey, Arc<Vec<StakeShare>>>,
+    pub(crate) applied: Batch<(BlockNumber, NetUid), Option<Applied>>,
+    pub(crate) epoch_blocks: Batch<(NetUid, EpochPlace), Option<BlockNumber>>,
+    pub(crate) owners: Batch<(BlockNumber, AccountId), Option<AccountId>>,
+    pub(crate) owned_hotkeys: Batch<(BlockNumber, AccountId), Option<Arc<Vec<AccountId>>>>,
+    pub(crate) memberships: Batch<(BlockNumber, AccountId), Arc<Vec<Membership>>>,
 }
 
 impl Loaders {
@@ -77,6 +84,27 @@ impl Loaders {
             }),
             weights_set_by: Batch::new(reads, "weights_set_by", |reader, keys| {
                 optional(reader.weights_set_by(keys)?)
+            }),
+            commits_named: Batch::new(reads, "commits_named", |reader, keys| {
+                optional(reader.commits_named(keys)?)
+            }),
+            stakes: Batch::new(reads, "stakes", |reader, keys| {
+                Ok(reader.stakes(keys)?.into_iter().map(Arc::new).collect())
+            }),
+            applied: Batch::new(reads, "applied", |reader, keys| reader.applied(keys)),
+            epoch_blocks: Batch::new(reads, "epoch_blocks", |reader, keys| {
+                reader.epoch_blocks(keys)
+            }),
+            owners: Batch::new(reads, "owners", |reader, keys| reader.owners(keys)),
+            owned_hotkeys: Batch::new(reads, "owned_hotkeys", |reader, keys| {
+                optional(reader.owned_hotkeys(keys)?)
+            }),
+            memberships: Batch::new(reads, "memberships", |reader, keys| {
+                Ok(reader
+                    .memberships(keys)?
+                    .into_iter()
+                    .map(Arc::new)
+                    .collect())
             }),
         }
     }

@@ -6,9 +6,12 @@
 use chain_metadata::{AccountId, BlockNumber, H256, MechId, NetUid, SpecVersion, Uid};
 use thiserror::Error;
 
+mod accounts;
+mod backwards;
 mod chain;
 mod changes;
 mod commits;
+mod epochs;
 mod heads;
 mod history;
 mod results;
@@ -19,9 +22,12 @@ mod subnet;
 mod verdicts;
 mod whatif;
 
+pub use accounts::*;
+pub use backwards::*;
 pub use chain::*;
 pub use changes::*;
 pub use commits::*;
+pub use epochs::*;
 pub use heads::*;
 pub use history::*;
 pub use results::*;
@@ -39,7 +45,17 @@ pub use whatif::*;
 /// consistent with each other for any block at or below [`Status::last`]; history does not change.
 /// Blocks above it, if there are any ([`Heads::best`]), are read in the same way and are not final.
 pub trait Reader:
-    Histories + Changes + WhatIfs + Results + Happenings + Send + Sync + 'static
+    Histories
+    + Changes
+    + WhatIfs
+    + Results
+    + Happenings
+    + Backwards
+    + Epochs
+    + Accounts
+    + Send
+    + Sync
+    + 'static
 {
     /// The state of the store and of the road that fills it, read at the moment of the call.
     fn status(&self) -> Result<Status, ReadError>;
@@ -162,6 +178,29 @@ pub trait Reader:
         netuid: Option<NetUid>,
     ) -> Result<Vec<StakeShare>, ReadError>;
 
+    /// [`Reader::stake`] for many at once.
+    fn stakes(&self, keys: &[StakeKey]) -> Result<Vec<Vec<StakeShare>>, ReadError> {
+        let one = |(at, of, netuid): &StakeKey| self.stake(*at, *of, *netuid);
+        keys.iter().map(one).collect()
+    }
+
+    /// Commits by their names, each as it stood at the end of a block; `None` where the ledger does
+    /// not have it there. Errors as [`Reader::commits`].
+    fn commits_named(
+        &self,
+        keys: &[(CommitId, BlockNumber)],
+    ) -> Result<Vec<Option<Commit>>, ReadError> {
+        let one = |(id, at): &(CommitId, BlockNumber)| {
+            let before = CommitId {
+                block: id.block,
+                index: id.index.saturating_add(1),
+            };
+            let page = self.commits(*at, &CommitFilter::default(), Some(before), 1)?;
+            Ok(page.commits.into_iter().find(|commit| commit.id == *id))
+        };
+        keys.iter().map(one).collect()
+    }
+
     /// The record of an epoch: the stored one, or one computed now; `None` when no epoch ran and no
     /// slot was due.
     fn verification(
@@ -231,6 +270,9 @@ pub trait Reader:
         Ok(())
     }
 }
+
+/// A block, whose stake is asked for at its end, and the only subnet that is meant, if there is one.
+pub type StakeKey = (BlockNumber, StakeOf, Option<NetUid>);
 
 /// The state of the store and of the road that fills it.
 #[derive(Debug, Clone, PartialEq, Eq)]

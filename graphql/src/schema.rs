@@ -6,6 +6,7 @@ use async_graphql::{EmptyMutation, Schema};
 
 use crate::reads::Reads;
 
+mod account;
 mod as_of;
 mod block;
 mod changes;
@@ -25,6 +26,7 @@ mod metagraph;
 mod neuron;
 mod operation;
 pub(crate) mod paging;
+pub(crate) mod persisted;
 mod query;
 pub(crate) mod results;
 mod runtime;
@@ -32,6 +34,7 @@ pub(crate) mod scalars;
 mod series;
 mod shape;
 mod stake;
+mod stamp;
 mod status;
 mod subnet;
 mod subscription;
@@ -39,22 +42,36 @@ mod tenancy;
 mod verification;
 mod weights_set;
 pub(crate) mod whatif;
+mod window;
 
 pub use limits::Limits;
 pub(crate) use status::lag;
 
 use history::Root;
+use persisted::Persisted;
 use subscription::Subscription;
 
 /// The schema as it is executed.
 pub(crate) type Api = Schema<Root, EmptyMutation, Subscription>;
 
-/// Builds the schema over a store.
+/// Builds the schema over a store, without a list of documents.
 pub(crate) fn build(reads: Reads, limits: Arc<Limits>, introspection: bool) -> Api {
+    build_with(reads, limits, introspection, Persisted::default())
+}
+
+/// Builds the schema over a store.
+pub(crate) fn build_with(
+    reads: Reads,
+    limits: Arc<Limits>,
+    introspection: bool,
+    persisted: Persisted,
+) -> Api {
+    let persisted = Arc::new(persisted);
     let mut builder = Schema::build(Root::default(), EmptyMutation, Subscription)
         .data(limits.clone())
         .data(reads.clone())
-        .extension(limits::Guard::new(limits, reads));
+        .data(persisted.clone())
+        .extension(limits::Guard::new(limits, reads, persisted));
     if !introspection {
         builder = builder.disable_introspection();
     }

@@ -20,6 +20,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::ports::{Intake, Reader};
 use crate::reads::Reads;
+use crate::schema::persisted::Persisted;
 use crate::schema::{self, Api, Limits};
 use crate::streams::{StreamOptions, Streams};
 
@@ -80,10 +81,10 @@ pub struct ServerOptions {
     /// Whether the schema may be asked for by introspection; the query page's documentation needs
     /// it.
     pub introspection: bool,
-    /// GraphQL documents by the id that a request may name instead of sending them; none when
-    /// `None`.
+    /// Documents that are known by the sha256 of their text in lower-case hex, for requests that
+    /// send the hash alone.
     pub persisted: Option<Arc<HashMap<String, String>>>,
-    /// Whether only those are carried out.
+    /// Whether documents that are not among `persisted` are refused.
     pub only_persisted: bool,
     /// Whose pages may read the answers.
     pub cors: Cors,
@@ -202,7 +203,12 @@ pub async fn serve(
     let reads = Reads::new(reader, limits.concurrent_reads);
     let door = Arc::new(Door::new(options.door.clone()));
     let app = App {
-        api: schema::build(reads.clone(), limits.clone(), options.introspection),
+        api: schema::build_with(
+            reads.clone(),
+            limits.clone(),
+            options.introspection,
+            Persisted::new(options.persisted.clone(), options.only_persisted),
+        ),
         streams,
         reads,
         door: door.clone(),
@@ -273,14 +279,10 @@ fn router(app: App) -> Router {
         .route("/graphql/ws", get(socket::upgrade))
         .route("/health", get(health::live))
         .route("/ready", get(health::ready));
-    let graphql = axum::routing::post(post::execute);
-    routes = if app.options.query_page {
-        routes
-            .route("/graphql", graphql.get(pages::query_page))
-            .route("/assets/query.js", get(pages::query_script))
-    } else {
-        routes.route("/graphql", graphql)
-    };
+    routes = routes.route("/graphql", get(post::get).post(post::execute));
+    if app.options.query_page {
+        routes = routes.route("/assets/query.js", get(pages::query_script));
+    }
     if app.options.metrics.is_some() && app.options.metrics_listener.is_none() {
         routes = routes.route("/metrics", get(health::metrics));
     }

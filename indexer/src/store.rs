@@ -5,6 +5,7 @@
 //! block at which its value changed, found again as "the last row at or before
 //! block N".
 
+mod backwards;
 pub mod commits;
 pub mod conformance;
 pub mod engine;

@@ -8,6 +8,7 @@ mod bodies;
 pub mod causes;
 pub mod changes;
 pub mod commits;
+pub mod epochs;
 pub mod find;
 mod matrix;
 mod metagraph;

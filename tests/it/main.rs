@@ -13,9 +13,11 @@
 //! | `road` | resuming, following, calls per block |
 //! | `faults` | nodes that lag, drop, lie |
 //! | `coverage` | several ranges in one store, joined, are the same as one run |
+//! | `graphql_doc` | the examples and tables of `docs/graphql.md` |
 //! | `heads` | unfinalized blocks, forks, and a node with every fault at once |
 //! | `kill` | SIGKILL at random points |
 //! | `abuse` | hostile requests and sockets: others are answered, nothing grows, nothing stumbles |
+//! | `lists` | lists from both ends, epochs by number, accounts, in the program |
 //! | `bad_input` | one sentence and a non-zero exit for everything wrong |
 //! | `clients` | unmodified clients against the replay node |
 //! | `served` | the program's HTTP answers |
@@ -58,10 +60,12 @@ mod docker;
 mod door;
 mod examples;
 mod faults;
+mod graphql_doc;
 mod heads;
 mod history;
 mod history_served;
 mod kill;
+mod lists;
 mod metagraph;
 mod rest;
 mod results;

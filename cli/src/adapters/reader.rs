@@ -1,8 +1,11 @@
 //! The window's port over the store.
 
+mod accounts;
+mod backwards;
 mod changes;
 mod commits;
 mod coverage;
+mod epochs;
 mod heads;
 mod history;
 pub(crate) mod records;
@@ -386,6 +389,24 @@ impl Reader for StoreReader {
         let found = view::stake::shares(self.over(at.number), &at, stake::of(of), netuid);
         let found = found.map_err(read_error)?;
         Ok(found.into_iter().map(|s| stake::share(&at, s)).collect())
+    }
+
+    fn commits_named(
+        &self,
+        keys: &[(ports::CommitId, BlockNumber)],
+    ) -> Result<Vec<Option<ports::Commit>>, ReadError> {
+        keys.iter()
+            .map(|(id, at)| {
+                let at = self.at(*at)?;
+                if let Some(done) = coverage::restaged_to(&self.store, at.number) {
+                    let asked = at.number;
+                    return Err(ReadError::Restaging { asked, done });
+                }
+                let found = view::commits::one(self.over(at.number), &at, commits::id(*id));
+                let found = found.map_err(read_error)?;
+                Ok(found.map(|c| commits::commit(&at, c)))
+            })
+            .collect()
     }
 
     fn verification(

@@ -84,6 +84,9 @@ pub struct StateValue {
 pub struct StateChange {
     /// Block at whose end the new value first held.
     pub block: BlockNumber,
+    /// Its place among the changes of the block, as pages go on after it: newest first means
+    /// highest first.
+    pub place: u32,
     /// Spec version of the runtime that executed the block.
     pub spec_version: SpecVersion,
     /// Name of the item.

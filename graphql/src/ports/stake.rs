@@ -101,7 +101,7 @@ pub struct StakeMovementPage {
 }
 
 /// Whose stake is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StakeOf {
     /// Everybody's on a hotkey.
     Hotkey(AccountId),

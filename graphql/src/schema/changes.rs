@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, SimpleObject};
+use async_graphql::{Context, Enum, Object};
 use chain_metadata::{MechId, NetUid, Uid};
 
 use super::commit::CallLink;
+use super::connection::{StateChangeConnection, SubnetEventConnection};
 use super::cost;
 use super::error::{ApiError, Res};
-use super::history::{Window, cursor, span};
-use super::paging::Kind;
+use super::history::span;
+use super::paging::{DEFAULT_LISTED, Kind, MAX_LISTED, PageArgs};
 use super::scalars::{Account, Json, U64};
+use super::window::{Order, Window};
 use crate::loaders::loaders;
 use crate::ports::{
     self, Found, StateChange, StateChangesWanted, SubnetChangesWanted, SubnetEvent,
@@ -20,10 +22,6 @@ use crate::ports::{
 #[derive(Default)]
 pub(crate) struct Changes;
 
-/// Most items on one page.
-const MAX_ITEMS: i32 = 100;
-/// Items on a page when no size is given.
-const DEFAULT_ITEMS: i32 = 20;
 /// Most names of items in one request.
 const MAX_NAMES: usize = 200;
 
@@ -33,7 +31,8 @@ impl Changes {
     /// of a block is another than at the end of the block before. What the first stored block holds
     /// is no change. Without `items`, all hyperparameters and other settings; the vectors that epochs
     /// write and what changes in every block (Burn, Difficulty, pools) are given when they are
-    /// named. Null only together with an error.
+    /// named. There is no `last`: a change is found from the newer value down. Null only
+    /// together with an error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::search(first, child_complexity)")]
     async fn subnet_changes(
@@ -46,7 +45,9 @@ impl Changes {
         items: Option<Vec<String>>,
         #[graphql(desc = "Lowest height; without it the first stored block.")] from: Option<u32>,
         #[graphql(desc = "Highest height; without it the last stored block.")] to: Option<u32>,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page, 0 to 100; 20 when it is not given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Res<Option<StateChangeConnection>> {
         if let Some(count) = items.as_ref().map(Vec::len).filter(|n| *n > MAX_NAMES) {
@@ -54,7 +55,9 @@ impl Changes {
                 "`items` has {count} names, but may have {MAX_NAMES}; ask in parts"
             )));
         }
-        let Window { first, after } = Window::new(first, MAX_ITEMS, after, Kind::Change)?;
+        let args = PageArgs::forward(first, after);
+        let window = args.window(Kind::Change, DEFAULT_LISTED, MAX_LISTED)?;
+        let (after, size) = (window.start(), window.size);
         let (from, to) = span(ctx, from, to).await?;
         let wanted = SubnetChangesWanted {
             netuid: NetUid(netuid),
@@ -63,16 +66,16 @@ impl Changes {
             to,
         };
         let read = loaders(ctx)?.reads.run("subnet_changes", move |reader| {
-            reader.subnet_changes(&wanted, after, first)
+            reader.subnet_changes(&wanted, after, size)
         });
         let found = read.await?.map_err(ApiError::BadInput)?;
-        Ok(Some(StateChangeConnection::new(found, Kind::Change)))
+        Ok(Some(shown(&window, found)))
     }
 
     /// Values of one kept storage key over time, newest first, each decoded with the runtime of its
     /// block; the value that the first stored block held is among them. Give what the item is keyed
-    /// by (docs/schema.md, query runtimes manifest for the items), and nothing else. Null only
-    /// together with an error.
+    /// by (docs/schema.md, query runtimes manifest for the items), and nothing else. There is
+    /// no `last`: a change is found from the newer value down. Null only together with an error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::search(first, child_complexity)")]
     async fn state_changes(
@@ -89,10 +92,14 @@ impl Changes {
         mechanism: Option<u8>,
         #[graphql(desc = "Lowest height; without it the first stored block.")] from: Option<u32>,
         #[graphql(desc = "Highest height; without it the last stored block.")] to: Option<u32>,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page, 0 to 100; 20 when it is not given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Res<Option<StateChangeConnection>> {
-        let Window { first, after } = Window::new(first, MAX_ITEMS, after, Kind::StateChange)?;
+        let args = PageArgs::forward(first, after);
+        let window = args.window(Kind::StateChange, DEFAULT_LISTED, MAX_LISTED)?;
+        let (after, size) = (window.start(), window.size);
         let (from, to) = span(ctx, from, to).await?;
         let wanted = StateChangesWanted {
             entry,
@@ -105,15 +112,15 @@ impl Changes {
             to,
         };
         let read = loaders(ctx)?.reads.run("state_changes", move |reader| {
-            reader.state_changes(&wanted, after, first)
+            reader.state_changes(&wanted, after, size)
         });
         let found = read.await?.map_err(ApiError::BadInput)?;
-        Ok(Some(StateChangeConnection::new(found, Kind::StateChange)))
+        Ok(Some(shown(&window, found)))
     }
 
     /// What became of a subnet, or of all of them, newest first: made, dissolved, other owners,
-    /// mechanisms, names. A number that was used again is told apart by `registeredAt`. Null only
-    /// together with an error.
+    /// mechanisms, names. A number that was used again is told apart by `registeredAt`. There is
+    /// no `last`: a change is found from the newer value down. Null only together with an error.
     #[graphql(complexity = "cost::search(first, child_complexity)")]
     async fn subnet_history(
         &self,
@@ -121,21 +128,24 @@ impl Changes {
         #[graphql(desc = "Number of the subnet; without it all.")] netuid: Option<u16>,
         #[graphql(desc = "Lowest height; without it the first stored block.")] from: Option<u32>,
         #[graphql(desc = "Highest height; without it the last stored block.")] to: Option<u32>,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page, 0 to 100; 20 when it is not given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Res<Option<SubnetEventConnection>> {
-        let Window { first, after } = Window::new(first, MAX_ITEMS, after, Kind::SubnetEvent)?;
+        let args = PageArgs::forward(first, after);
+        let window = args.window(Kind::SubnetEvent, DEFAULT_LISTED, MAX_LISTED)?;
+        let (after, size) = (window.start(), window.size);
         let range = span(ctx, from, to).await?;
         let netuid = netuid.map(NetUid);
         let read = loaders(ctx)?.reads.run("subnet_history", move |reader| {
-            reader.subnet_history(netuid, range, after, first)
+            reader.subnet_history(netuid, range, after, size)
         });
         let found = read.await?;
-        Ok(Some(SubnetEventConnection {
-            nodes: found.items.into_iter().map(SubnetEventNode).collect(),
-            has_next_page: found.next.is_some(),
-            end_cursor: found.next.map(|place| cursor(Kind::SubnetEvent, place)),
-        }))
+        let items = found.items.into_iter();
+        let items = items.map(|one| ((one.change.block, one.change.place), SubnetEventNode(one)));
+        let page = window.page(Order::NewestFirst, items.collect(), found.next);
+        Ok(Some(SubnetEventConnection(page)))
     }
 }
 
@@ -212,27 +222,11 @@ impl StateChangeNode {
     }
 }
 
-/// A page of changes, newest first.
-#[derive(SimpleObject)]
-pub(crate) struct StateChangeConnection {
-    /// The changes.
-    nodes: Vec<StateChangeNode>,
-    /// Whether older ones may follow. One request reads only so much: a page may hold fewer than
-    /// asked for, even none, and still be followed by others.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
-impl StateChangeConnection {
-    fn new(found: Found<StateChange>, kind: Kind) -> Self {
-        let nodes = found.items.into_iter();
-        Self {
-            nodes: nodes.map(|one| StateChangeNode(Arc::new(one))).collect(),
-            has_next_page: found.next.is_some(),
-            end_cursor: found.next.map(|place| cursor(kind, place)),
-        }
-    }
+fn shown(window: &Window, found: Found<StateChange>) -> StateChangeConnection {
+    let items = found.items.into_iter();
+    let items = items.map(|one| ((one.block, one.place), StateChangeNode(Arc::new(one))));
+    let page = window.page(Order::NewestFirst, items.collect(), found.next);
+    StateChangeConnection(page)
 }
 
 /// What happened to a subnet.
@@ -287,16 +281,4 @@ impl SubnetEventNode {
     async fn change(&self) -> StateChangeNode {
         StateChangeNode(Arc::new(self.0.change.clone()))
     }
-}
-
-/// A page of what happened to subnets, newest first.
-#[derive(SimpleObject)]
-pub(crate) struct SubnetEventConnection {
-    /// What happened.
-    nodes: Vec<SubnetEventNode>,
-    /// Whether older ones may follow. One request reads only so much: a page may hold fewer than
-    /// asked for, even none, and still be followed by others.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
 }

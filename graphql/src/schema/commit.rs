@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
-use chain_metadata::{MechId, NetUid};
+use chain_metadata::{BlockNumber, MechId, NetUid};
 
-use super::as_of::AsOf;
-use super::error::{ApiError, Res};
+use super::account::AccountNode;
+use super::connection::CommitConnection;
+use super::cost;
+use super::error::Res;
 use super::extrinsic::ExtrinsicNode;
-use super::paging::{Cursor, Kind};
+use super::paging::{DEFAULT_LISTED, Kind, MAX_LISTED, PageArgs};
 use super::scalars::{Account, Bytes, Hash, Json, U64};
+use super::stamp::Stamp;
 use super::subnet::SubnetNode;
-use super::{as_of, cost};
+use super::window::Order;
 use crate::loaders::loaders;
 use crate::ports::{self, CallPlace, Commit, CommitFilter, CommitId};
-
-/// Most commits on one page.
-const MAX_COMMITS: i32 = 100;
-/// Commits on a page when no size is given.
-pub(crate) const DEFAULT_COMMITS: i32 = 20;
 
 /// Kinds of commits.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +85,11 @@ impl CommitNode {
         self.at
     }
 
+    /// The state it is shown from. Null only together with an error.
+    async fn stamp(&self, ctx: &Context<'_>) -> Res<Option<Stamp>> {
+        Stamp::at(ctx, self.at, Some(self.commit.netuid)).await
+    }
+
     /// Height at which it was made; null when that was before the first stored block and only its
     /// reveal is known.
     async fn block_number(&self) -> Option<u32> {
@@ -113,7 +116,12 @@ impl CommitNode {
         Account(self.commit.hotkey)
     }
 
-    /// Uid of the committer when it committed; null when it had none in the subnet.
+    /// Who committed, as an account at the block asked about.
+    async fn account(&self) -> AccountNode {
+        AccountNode::at(self.at, self.commit.hotkey)
+    }
+
+    /// Number of the committer's neuron when it committed; null when it had none in the subnet.
     async fn uid(&self) -> Option<u16> {
         self.commit.uid.map(|uid| uid.0)
     }
@@ -237,22 +245,13 @@ impl CommitNode {
     /// The commit with a name, as it stood at the end of a block; `None` when the ledger does not
     /// have it there.
     pub(crate) async fn named(ctx: &Context<'_>, id: CommitId, at: u32) -> Res<Option<Self>> {
-        let before = CommitId {
-            block: id.block,
-            index: id.index.saturating_add(1),
-        };
-        let read = loaders(ctx)?.reads.run("commits", move |reader| {
-            reader.commits(at, &CommitFilter::default(), Some(before), 1)
-        });
-        let found = read.await?.commits.into_iter().find(|c| c.id == id);
-        Ok(found.map(|commit| CommitNode {
-            commit: Arc::new(commit),
-            at,
-        }))
+        let found = loaders(ctx)?.commits_named.load((id, at)).await?;
+        Ok(found.map(|commit| CommitNode { commit, at }))
     }
 }
 
 /// A call as shown.
+#[derive(Clone)]
 pub(crate) struct CallLink(pub(crate) CallPlace);
 
 /// A call inside an extrinsic.
@@ -268,7 +267,8 @@ impl CallLink {
         self.0.extrinsic
     }
 
-    /// Where the call stands in the extrinsic, as in nestedCalls; empty for the outer call; null
+    /// Where the call stands in the extrinsic, positions from 0 as in nestedCalls; empty for the outer
+    /// call; null
     /// when the extrinsic holds no such call, because a contract made it.
     async fn path(&self) -> Option<Vec<u32>> {
         self.0.path.clone()
@@ -319,17 +319,17 @@ impl CommitReveal {
         self.reveal.revealed.iter().cloned().map(Bytes).collect()
     }
 
-    /// Subnet of the row of the weight matrix that it set; null when it set none.
+    /// Number of the subnet of the row of the weight matrix that it set; null when it set none.
     async fn row_netuid(&self) -> Option<u16> {
         self.set_row().map(|row| row.netuid.0)
     }
 
-    /// Mechanism of the row that it set; null when it set none.
+    /// Number of the mechanism of the row that it set; null when it set none.
     async fn row_mechanism(&self) -> Option<u8> {
         self.set_row().map(|row| row.mechanism.0)
     }
 
-    /// Uid whose row of the weight matrix it set, in this block; null when it set none.
+    /// Number of the neuron whose row of the weight matrix it set, in this block; null when it set none.
     async fn row_uid(&self) -> Option<u16> {
         self.set_row().map(|row| row.uid.0)
     }
@@ -384,70 +384,39 @@ impl CommitAttempt {
     }
 }
 
-/// A page of the commit ledger, newest first. There is no total: counting would read the whole
-/// ledger.
-#[derive(SimpleObject)]
-pub(crate) struct CommitConnection {
-    /// The commits.
-    nodes: Vec<CommitNode>,
-    /// Whether older commits may follow. With filters that hardly anything passes, a page may hold
-    /// fewer commits than asked for, even none, and still be followed by others.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
 /// The page of commits at a block.
 pub(crate) async fn page(
     ctx: &Context<'_>,
     wanted: CommitWhere,
-    as_of: Option<AsOf>,
-    first: i32,
-    after: Option<String>,
+    at: BlockNumber,
+    args: PageArgs,
 ) -> Res<CommitConnection> {
-    let at = as_of::resolve(ctx, as_of).await?;
-    let first = match usize::try_from(first) {
-        Ok(size) if first <= MAX_COMMITS => size,
-        _ => {
-            return Err(ApiError::bad_input(format!(
-                "`first` is {first}, but must be from 0 to {MAX_COMMITS}; take further pages with a cursor"
-            )));
-        }
-    };
-    let before = match after.as_deref().map(Cursor::decode_cursor) {
-        None => None,
-        Some(Ok(cursor)) if cursor.kind == Kind::Commit => Some(CommitId {
-            block: cursor.block,
-            index: cursor.index,
-        }),
-        Some(_) => {
-            return Err(ApiError::bad_input(
-                "`after` is not a cursor of this list; take one from its `endCursor`",
-            ));
-        }
-    };
+    let window = args.window(Kind::Commit, DEFAULT_LISTED, MAX_LISTED)?;
     let filter = CommitFilter {
         netuid: wanted.netuid.map(NetUid),
         hotkey: wanted.hotkey.map(|account| account.0),
         kind: wanted.kind.map(Into::into),
         state: wanted.state.map(Into::into),
     };
-    let read = loaders(ctx)?.reads.run("commits", move |reader| {
-        reader.commits(at, &filter, before, first)
+    let start = window
+        .start()
+        .map(|(block, index)| CommitId { block, index });
+    let (back, size) = (window.back, window.size);
+    let read = loaders(ctx)?
+        .reads
+        .run("commits", move |reader| match back {
+            true => reader.commits_up(at, &filter, start, size),
+            false => reader.commits(at, &filter, start, size),
+        });
+    let found = read.await?;
+    let place = |id: CommitId| (id.block, id.index);
+    let items = found.commits.into_iter().map(|commit| {
+        let node = CommitNode {
+            at,
+            commit: Arc::new(commit),
+        };
+        (place(node.commit.id), node)
     });
-    let page = read.await?;
-    let cursor = |id: CommitId| Cursor {
-        kind: Kind::Commit,
-        block: id.block,
-        index: id.index,
-    };
-    let nodes = page.commits.into_iter().map(|commit| CommitNode {
-        commit: Arc::new(commit),
-        at,
-    });
-    Ok(CommitConnection {
-        nodes: nodes.collect(),
-        has_next_page: page.next.is_some(),
-        end_cursor: page.next.map(|id| cursor(id).encode_cursor()),
-    })
+    let page = window.page(Order::NewestFirst, items.collect(), found.next.map(place));
+    Ok(CommitConnection(page))
 }

@@ -2,6 +2,10 @@
 
 use super::paging::{DEFAULT_BLOCKS, DEFAULT_ITEMS};
 
+/// Items that a page of most lists has when no size is given, and of long ones.
+const LISTED: usize = 20;
+const LONG: usize = 100;
+
 /// Subnets that a list is reckoned to have.
 const SUBNETS: usize = 128;
 /// Neurons that a metagraph is reckoned to have.
@@ -48,23 +52,28 @@ pub(crate) fn in_block(first: Option<i32>, last: Option<i32>, child: usize) -> u
 }
 
 /// A page of commits, each of which is put together from several rows.
-pub(crate) fn commits(first: i32, child: usize) -> usize {
-    times(given(Some(first), 0), child.saturating_add(10), DECODE)
+pub(crate) fn commits(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LISTED), child.saturating_add(10), DECODE)
 }
 
-/// A page of movements or rows of stake.
-pub(crate) fn stake(first: i32, child: usize) -> usize {
-    times(given(Some(first), 0), child, DECODE)
+/// A page of movements of stake.
+pub(crate) fn stake(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LISTED), child, DECODE)
+}
+
+/// A page of rows of stake at a block.
+pub(crate) fn shares(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LONG), child, DECODE)
 }
 
 /// A page of verification records.
-pub(crate) fn verifications(first: i32, child: usize) -> usize {
-    times(given(Some(first), 0), child, METAGRAPH)
+pub(crate) fn verifications(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LISTED), child, METAGRAPH)
 }
 
 /// A page of records of challenges.
-pub(crate) fn results(first: i32, child: usize) -> usize {
-    times(given(Some(first), 0), child.saturating_add(2), DECODE)
+pub(crate) fn results(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LONG), child.saturating_add(2), DECODE)
 }
 
 /// A list with so many items as are named, or otherwise so many.
@@ -96,20 +105,20 @@ pub(crate) fn relations(first: u16, child: usize) -> usize {
 }
 
 /// A page of a history, each item of which is a few rows.
-pub(crate) fn history(first: i32, child: usize) -> usize {
-    times(given(Some(first), 0), child.saturating_add(2), DECODE)
+pub(crate) fn history(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LISTED), child.saturating_add(2), DECODE)
 }
 
 /// A page of a series, each point of which has so many values.
-pub(crate) fn series(first: i32, fields: usize, child: usize) -> usize {
+pub(crate) fn series(first: Option<i32>, fields: usize, child: usize) -> usize {
     let point = fields.saturating_mul(child.saturating_add(1));
-    times(given(Some(first), 0), point, 10 * DECODE)
+    times(given(first, LONG), point, 10 * DECODE)
 }
 
 /// A page of a search, each item of which may be a block decoded, and the blocks that are decoded
 /// in vain.
-pub(crate) fn search(first: i32, child: usize) -> usize {
-    times(given(Some(first), 0), child.saturating_add(10), 10 * DECODE)
+pub(crate) fn search(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LISTED), child.saturating_add(10), 10 * DECODE)
 }
 
 pub(crate) fn decode(child: usize) -> usize {
@@ -156,4 +165,27 @@ pub(crate) fn row(child: usize) -> usize {
 /// A row's bare list of numbers.
 pub(crate) fn numbers() -> usize {
     MATRIX / 16
+}
+
+/// Subnets in which a hotkey is reckoned to have been.
+const MEMBERSHIPS: usize = 16;
+
+/// The subnets of a hotkey.
+pub(crate) fn memberships(child: usize) -> usize {
+    times(MEMBERSHIPS, child, DECODE)
+}
+
+/// A list of accounts.
+pub(crate) fn accounts(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LONG), child, 1)
+}
+
+/// A page of a list of one account, each of which is a read of its own.
+pub(crate) fn of_account(first: Option<i32>, child: usize) -> usize {
+    times(given(first, LISTED), child.saturating_add(10), 100 * DECODE)
+}
+
+/// Columns of a matrix.
+pub(crate) fn columns(uids: &Option<Vec<u16>>, child: usize) -> usize {
+    times(listed(uids, MATRIX), child, MATRIX)
 }

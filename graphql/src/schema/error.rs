@@ -28,6 +28,10 @@ pub(crate) mod code {
     pub(crate) const TIMEOUT: &str = "TIMEOUT";
     /// Too many requests are being answered.
     pub(crate) const BUSY: &str = "BUSY";
+    /// No document with this hash is known; send it once together with its hash.
+    pub(crate) const PERSISTED_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+    /// Only documents of the operator's list are answered, and this one is not in it.
+    pub(crate) const PERSISTED_ONLY: &str = "PERSISTED_QUERY_ONLY";
     /// Something failed inside.
     pub(crate) const INTERNAL: &str = "INTERNAL";
 }
@@ -121,14 +125,19 @@ impl From<ApiError> for Error {
                 let first = ranges.first().map(|(first, _)| *first);
                 let last = ranges.last().map(|(_, last)| *last);
                 let told: Vec<String> = ranges.iter().map(|(a, b)| format!("{a}..={b}")).collect();
+                // An epoch is told as such, everything else is a block.
+                let what = match asked.starts_with("epoch") {
+                    true => asked.clone(),
+                    false => format!("block {asked}"),
+                };
                 let text = match told.as_slice() {
-                    [] => format!("block {asked} cannot be answered: nothing is stored yet"),
+                    [] => format!("{what} cannot be answered: nothing is stored yet"),
                     [range] => format!(
-                        "block {asked} is outside the stored range {range}; \
+                        "{what} is outside the stored range {range}; \
                          ask for a block in it (query availableRange)"
                     ),
                     ranges => format!(
-                        "block {asked} is outside the stored ranges {}; \
+                        "{what} is outside the stored ranges {}; \
                          ask for a block in one of them (query coverage)",
                         shown(ranges)
                     ),
@@ -192,4 +201,30 @@ fn coded(text: impl Into<String>, code: &'static str) -> Error {
 
 fn optional(number: Option<BlockNumber>) -> Value {
     number.map_or(Value::Null, Value::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// The codes as they stand in this file.
+    fn codes() -> BTreeSet<&'static str> {
+        let source = include_str!("error.rs");
+        let lines = source.lines().map(str::trim);
+        let lines =
+            lines.filter(|line| line.starts_with("pub(crate) const") && line.contains("&str"));
+        let values = lines.filter_map(|line| line.split('"').nth(1));
+        values.filter(|value| !value.contains(' ')).collect()
+    }
+
+    #[test]
+    fn the_documentation_names_every_code_and_no_other() {
+        let text = include_str!("../../../docs/graphql.md");
+        let table = text.split("\n## Errors\n").nth(1).unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let told: BTreeSet<_> = rows.filter_map(|row| row.split('`').next()).collect();
+        assert!(told.len() >= 10, "{told:?}");
+        assert_eq!(told, codes());
+    }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_graphql::{Context, SimpleObject};
 
+use super::connection::{FoundEventConnection, FoundExtrinsicConnection};
 use super::error::Res;
 use super::event::EventNode;
 use super::extrinsic::ExtrinsicNode;
-use super::history::{Window, cursor};
-use super::paging::Kind;
+use super::window::{Order, Window};
 use crate::loaders::loaders;
 use crate::ports::{EventFilter, ExtrinsicFilter};
 
@@ -23,50 +23,26 @@ pub(crate) struct FoundExtrinsic {
     paths: Vec<Vec<u32>>,
 }
 
-/// A page of extrinsics that were found, newest first. There is no total: counting would read
-/// everything.
-#[derive(SimpleObject)]
-pub(crate) struct FoundExtrinsicConnection {
-    /// What was found.
-    nodes: Vec<FoundExtrinsic>,
-    /// Whether older ones may follow. One request reads only so much: a page may hold fewer than
-    /// asked for, even none, and still be followed by others.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
-/// A page of events that were found, newest first, under the rules of FoundExtrinsicConnection.
-#[derive(SimpleObject)]
-pub(crate) struct FoundEventConnection {
-    /// What was found.
-    nodes: Vec<EventNode>,
-    /// Whether older ones may follow. One request reads only so much: a page may hold fewer than
-    /// asked for, even none, and still be followed by others.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
 pub(crate) async fn extrinsics(
     ctx: &Context<'_>,
     wanted: ExtrinsicFilter,
     window: Window,
 ) -> Res<FoundExtrinsicConnection> {
-    let Window { first, after } = window;
+    let (after, size) = (window.start(), window.size);
     let read = loaders(ctx)?.reads.run("find_extrinsics", move |reader| {
-        reader.find_extrinsics(&wanted, after, first)
+        reader.find_extrinsics(&wanted, after, size)
     });
     let found = read.await?;
-    let nodes = found.items.into_iter().map(|one| FoundExtrinsic {
-        extrinsic: ExtrinsicNode(Arc::new(one.extrinsic)),
-        paths: one.paths,
+    let items = found.items.into_iter().map(|one| {
+        let place = (one.extrinsic.block, one.extrinsic.index);
+        let node = FoundExtrinsic {
+            extrinsic: ExtrinsicNode(Arc::new(one.extrinsic)),
+            paths: one.paths,
+        };
+        (place, node)
     });
-    Ok(FoundExtrinsicConnection {
-        nodes: nodes.collect(),
-        has_next_page: found.next.is_some(),
-        end_cursor: found.next.map(|place| cursor(Kind::Extrinsic, place)),
-    })
+    let page = window.page(Order::NewestFirst, items.collect(), found.next);
+    Ok(FoundExtrinsicConnection(page))
 }
 
 pub(crate) async fn events(
@@ -74,18 +50,13 @@ pub(crate) async fn events(
     wanted: EventFilter,
     window: Window,
 ) -> Res<FoundEventConnection> {
-    let Window { first, after } = window;
+    let (after, size) = (window.start(), window.size);
     let read = loaders(ctx)?.reads.run("find_events", move |reader| {
-        reader.find_events(&wanted, after, first)
+        reader.find_events(&wanted, after, size)
     });
     let found = read.await?;
-    let nodes = found
-        .items
-        .into_iter()
-        .map(|event| EventNode(Arc::new(event)));
-    Ok(FoundEventConnection {
-        nodes: nodes.collect(),
-        has_next_page: found.next.is_some(),
-        end_cursor: found.next.map(|place| cursor(Kind::Event, place)),
-    })
+    let items = found.items.into_iter();
+    let items = items.map(|event| ((event.block, event.index), EventNode(Arc::new(event))));
+    let page = window.page(Order::NewestFirst, items.collect(), found.next);
+    Ok(FoundEventConnection(page))
 }

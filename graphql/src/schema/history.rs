@@ -3,100 +3,53 @@
 use async_graphql::{Context, MergedObject, Object};
 use chain_metadata::{BlockNumber, MechId, NetUid, Uid};
 
+use super::account::AccountQuery;
 use super::changes::Changes;
+use super::connection::{
+    BondsVersionConnection, EpochConnection, FoundEventConnection, FoundExtrinsicConnection,
+    TenancyConnection, WeightsVersionConnection,
+};
 use super::cost;
 use super::error::{ApiError, Res};
-use super::find::{self, FoundEventConnection, FoundExtrinsicConnection};
-use super::paging::{Cursor, Kind};
+use super::find;
+use super::paging::{Cursor, DEFAULT_LISTED, Kind, MAX_LISTED, PageArgs};
 use super::query::Query;
 use super::results::Results;
 use super::scalars::Account;
-use super::series::{self, EpochConnection, SeriesConnection, SeriesEvery, SeriesField};
-use super::tenancy::{self, TenancyConnection};
+use super::series::{self, SeriesConnection, SeriesEvery, SeriesField};
+use super::tenancy;
 use super::verification::Verifications;
-use super::weights_set::{self, WeightsVersionConnection};
+use super::weights_set;
 use super::whatif::WhatIf;
+use super::window::Place;
 use crate::loaders::loaders;
-use crate::ports::{EventFilter, ExtrinsicFilter, ReadError, Reader, SeriesWanted};
+use crate::ports::{EventFilter, ExtrinsicFilter, SeriesWanted, VersionsOf};
 
 /// Read access to everything that is stored. Null never stands for 0: it means that a value is not
 /// known or does not exist at that block. Block heights, netuids and uids are plain integers;
 /// integers that may pass 2^53 are decimal strings.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
-pub(crate) struct Root(Query, History, Verifications, Changes, WhatIf, Results);
+pub(crate) struct Root(
+    Query,
+    History,
+    Verifications,
+    Changes,
+    WhatIf,
+    Results,
+    AccountQuery,
+);
 
 /// Entry points about what changed over time.
 #[derive(Default)]
 pub(crate) struct History;
 
-/// Most items on one page.
-const MAX_ITEMS: i32 = 100;
-/// Most points on one page of a series.
-const MAX_POINTS: i32 = 500;
-/// Points on a page when no size is given.
-const DEFAULT_POINTS: i32 = 100;
-/// Items on a page when no size is given.
-const DEFAULT_ITEMS: i32 = 20;
-
-/// Which page of a list: its size, and the place after which it begins.
-pub(crate) struct Window {
-    pub(crate) first: usize,
-    pub(crate) after: Option<(BlockNumber, u32)>,
-}
-
-impl Window {
-    /// A page as asked for.
-    pub(crate) fn new(first: i32, max: i32, after: Option<String>, kind: Kind) -> Res<Window> {
-        let first = match usize::try_from(first) {
-            Ok(size) if first <= max => size,
-            _ => {
-                return Err(ApiError::bad_input(format!(
-                    "`first` is {first}, but must be from 0 to {max}; take further pages with a cursor"
-                )));
-            }
-        };
-        let after = match after.as_deref().map(Cursor::decode_cursor) {
-            None => None,
-            Some(Ok(cursor)) if cursor.kind == kind => Some((cursor.block, cursor.index)),
-            Some(_) => {
-                return Err(ApiError::bad_input(
-                    "`after` is not a cursor of this list; take one from its `endCursor`",
-                ));
-            }
-        };
-        Ok(Window { first, after })
-    }
-}
-
-/// A page of what belongs to blocks one by one, oldest first: what was read, and the cursor behind
-/// it where more may follow. The block after which the page begins was on the one before.
-pub(crate) async fn by_block<T: Send + 'static>(
-    ctx: &Context<'_>,
-    (name, kind): (&'static str, Kind),
-    (from, to): (BlockNumber, BlockNumber),
-    Window { first, after }: Window,
-    read: impl FnOnce(&dyn Reader, BlockNumber, usize) -> Result<Vec<T>, ReadError> + Send + 'static,
-    block_of: impl FnOnce(&T) -> BlockNumber,
-) -> Res<(Vec<T>, Option<String>)> {
-    let from = match after {
-        Some((block, _)) => from.max(block.saturating_add(1)),
-        None => from,
-    };
-    let mut found = Vec::new();
-    if from <= to {
-        let reads = &loaders(ctx)?.reads;
-        found = reads
-            .run(name, move |reader| read(reader, from, first))
-            .await?;
-    }
-    let last = found.last().filter(|_| found.len() >= first);
-    let end_cursor = last.map(|item| cursor(kind, (block_of(item), 0)));
-    Ok((found, end_cursor))
-}
+/// Most points on one page of a series, and how many when no size is given.
+const MAX_POINTS: u32 = 500;
+const DEFAULT_POINTS: u32 = 100;
 
 /// The cursor of a place.
-pub(crate) fn cursor(kind: Kind, (block, index): (BlockNumber, u32)) -> String {
+pub(crate) fn cursor(kind: Kind, (block, index): Place) -> String {
     Cursor { kind, block, index }.encode_cursor()
 }
 
@@ -134,25 +87,35 @@ pub(crate) async fn span(
 impl History {
     /// Who held uids of a subnet, from when to when, newest first: asked by uid everybody who held
     /// it, by hotkey all the uids it held. Give one of the two. Null only together with an error.
-    #[graphql(complexity = "cost::history(first, child_complexity)")]
+    #[graphql(complexity = "cost::history(first.or(last), child_complexity)")]
     async fn tenancies(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Number of the subnet.")] netuid: u16,
         #[graphql(desc = "Number of the neuron. Not together with `hotkey`.")] uid: Option<u16>,
         #[graphql(desc = "The hotkey. Not together with `uid`.")] hotkey: Option<Account>,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 100; 20 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<TenancyConnection>> {
         let whose = tenancy::whose(uid, hotkey)?;
-        let window = Window::new(first, MAX_ITEMS, after, Kind::Tenancy)?;
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let window = args.window(Kind::Tenancy, DEFAULT_LISTED, MAX_LISTED)?;
         tenancy::page(ctx, netuid, whose, window).await.map(Some)
     }
 
-    /// Versions of one row of the weight matrix, oldest first, each with what set it. The row is
+    /// Versions of one row of the weight matrix W, oldest first, each with what set it. The row is
     /// that of a uid, whoever held it (query tenancies). Null only together with an error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
-    #[graphql(complexity = "cost::history(first, child_complexity)")]
+    #[graphql(complexity = "cost::history(first.or(last), child_complexity)")]
     async fn weight_changes(
         &self,
         ctx: &Context<'_>,
@@ -162,20 +125,73 @@ impl History {
         #[graphql(desc = "Number of the neuron whose row it is.")] uid: u16,
         #[graphql(desc = "Lowest height; without it the first stored block.")] from: Option<u32>,
         #[graphql(desc = "Highest height; without it the last stored block.")] to: Option<u32>,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 100; 20 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<WeightsVersionConnection>> {
-        let window = Window::new(first, MAX_ITEMS, after, Kind::Version)?;
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let window = args.window(Kind::Version, DEFAULT_LISTED, MAX_LISTED)?;
         let range = span(ctx, from, to).await?;
-        let row = (NetUid(netuid), MechId(mechanism), Uid(uid));
+        let row = VersionsOf {
+            bonds: false,
+            netuid: NetUid(netuid),
+            mechanism: MechId(mechanism),
+            uid: Uid(uid),
+        };
         let page = weights_set::versions(ctx, row, range, window);
         page.await.map(Some)
+    }
+
+    /// Versions of one row of the bond matrix B, oldest first: every epoch may write one. The row is
+    /// that of a uid, whoever held it (query tenancies). Null only together with an error.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    #[graphql(complexity = "cost::history(first.or(last), child_complexity)")]
+    async fn bond_changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Number of the subnet.")] netuid: u16,
+        #[graphql(desc = "Number of the mechanism; most subnets have only 0.", default)]
+        mechanism: u8,
+        #[graphql(desc = "Number of the neuron whose row it is.")] uid: u16,
+        #[graphql(desc = "Lowest height; without it the first stored block.")] from: Option<u32>,
+        #[graphql(desc = "Highest height; without it the last stored block.")] to: Option<u32>,
+        #[graphql(desc = "Size of the page from the front, 0 to 100; 20 without `last`.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Res<Option<BondsVersionConnection>> {
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let window = args.window(Kind::BondsVersion, DEFAULT_LISTED, MAX_LISTED)?;
+        let range = span(ctx, from, to).await?;
+        let row = VersionsOf {
+            bonds: true,
+            netuid: NetUid(netuid),
+            mechanism: MechId(mechanism),
+            uid: Uid(uid),
+        };
+        weights_set::bonds(ctx, row, range, window).await.map(Some)
     }
 
     /// Values of a neuron over time, in segments of one tenancy each: nothing is joined across a
     /// replacement. Asked by uid, whoever held it; by hotkey, the uids it held and what it was
     /// swapped from and to. Give one of the two. Nothing is interpolated: a point is what the
-    /// chain has at the end of its block. Null only together with an error.
+    /// chain has at the end of its block. There is no `last`: a point is told by what was before it.
+    /// Null only together with an error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::series(first, fields.len(), child_complexity)")]
     async fn series(
@@ -191,15 +207,13 @@ impl History {
         #[graphql(desc = "Highest height; without it the last stored block.")] to: Option<u32>,
         #[graphql(desc = "Where there are points.", default_with = "SeriesEvery::Epoch")]
         every: SeriesEvery,
-        #[graphql(
-            desc = "Size of the page, 0 to 500 points.",
-            default_with = "DEFAULT_POINTS"
-        )]
-        first: i32,
+        #[graphql(desc = "Size of the page, 0 to 500 points; 100 when it is not given.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Res<Option<SeriesConnection>> {
         let whose = tenancy::whose(uid, hotkey)?;
-        let window = Window::new(first, MAX_POINTS, after, Kind::Point)?;
+        let window =
+            PageArgs::forward(first, after).window(Kind::Point, DEFAULT_POINTS, MAX_POINTS)?;
         let (from, to) = span(ctx, from, to).await?;
         let wanted = SeriesWanted {
             netuid: NetUid(netuid),
@@ -215,17 +229,27 @@ impl History {
 
     /// Epochs of a subnet that ran, oldest first. A slot that was due and did not run
     /// is none: verifications(verdict: NOT_RUN) lists those, put off or skipped. Null only together with an error.
-    #[graphql(complexity = "cost::history(first, child_complexity)")]
+    #[graphql(complexity = "cost::history(first.or(last), child_complexity)")]
     async fn epochs(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Number of the subnet.")] netuid: u16,
         #[graphql(desc = "Lowest height; without it the first stored block.")] from: Option<u32>,
         #[graphql(desc = "Highest height; without it the last stored block.")] to: Option<u32>,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 100; 20 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<EpochConnection>> {
-        let window = Window::new(first, MAX_ITEMS, after, Kind::Epoch)?;
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let window = args.window(Kind::Epoch, DEFAULT_LISTED, MAX_LISTED)?;
         let range = span(ctx, from, to).await?;
         let page = series::epochs(ctx, NetUid(netuid), range, window);
         page.await.map(Some)
@@ -233,8 +257,8 @@ impl History {
 
     /// Extrinsics over all blocks, newest first; all conditions that are given must hold. Calls
     /// inside batches, proxies and the like count too. Without `account`, `error`, or `pallet`
-    /// with `call`, nothing is looked up and block after block is read: give a range then. Null
-    /// only together with an error.
+    /// with `call`, nothing is looked up and block after block is read: give a range then. There
+    /// is no `last`: places are joined newest first. Null only together with an error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::search(first, child_complexity)")]
     async fn find_extrinsics(
@@ -257,10 +281,13 @@ impl History {
         #[graphql(desc = "Highest height; without it the last stored block.")] to_block: Option<
             u32,
         >,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page, 0 to 100; 20 when it is not given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Res<Option<FoundExtrinsicConnection>> {
-        let window = Window::new(first, MAX_ITEMS, after, Kind::Extrinsic)?;
+        let window =
+            PageArgs::forward(first, after).window(Kind::Extrinsic, DEFAULT_LISTED, MAX_LISTED)?;
         let (from, to) = span(ctx, from_block, to_block).await?;
         let wanted = ExtrinsicFilter {
             account: account.map(|a| a.0),
@@ -276,7 +303,8 @@ impl History {
 
     /// Events over all blocks, newest first; all conditions that are given must hold. Without
     /// `account`, or `pallet` with `name`, nothing is looked up and block after block is read: give
-    /// a range then. Null only together with an error.
+    /// a range then. There is no `last`: places are joined newest first. Null only together with an
+    /// error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::search(first, child_complexity)")]
     async fn find_events(
@@ -291,10 +319,13 @@ impl History {
         #[graphql(desc = "Highest height; without it the last stored block.")] to_block: Option<
             u32,
         >,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_ITEMS")] first: i32,
+        #[graphql(desc = "Size of the page, 0 to 100; 20 when it is not given.")] first: Option<
+            i32,
+        >,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
     ) -> Res<Option<FoundEventConnection>> {
-        let window = Window::new(first, MAX_ITEMS, after, Kind::Event)?;
+        let window =
+            PageArgs::forward(first, after).window(Kind::Event, DEFAULT_LISTED, MAX_LISTED)?;
         let (from, to) = span(ctx, from_block, to_block).await?;
         let wanted = EventFilter {
             account: account.map(|a| a.0),

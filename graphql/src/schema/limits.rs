@@ -19,10 +19,11 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use super::error::{ApiError, Res, code};
+use super::error::{ApiError, INTERNAL_TEXT, Res, code};
 use super::measure;
 use super::operation;
 use super::paging::{MAX_BLOCKS, MAX_ITEMS};
+use super::persisted::Persisted;
 use super::scalars::U64;
 use super::shape::shape;
 use crate::loaders::Loaders;
@@ -53,6 +54,18 @@ pub struct Limits {
     pub websockets: usize,
     /// Most operations (subscriptions among them) open on one WebSocket.
     pub operations_per_websocket: usize,
+    /// Most fields of one request that stand in no other field.
+    pub root_fields: usize,
+    /// Most aliases in one request.
+    pub aliases: usize,
+    /// Most directives in one request.
+    pub directives: usize,
+    /// Most names, numbers, strings and punctuation marks in one document.
+    pub tokens: usize,
+    /// Most values in the variables of one request.
+    pub variable_values: usize,
+    /// Most lists and objects below each other in a variable, the value itself counted.
+    pub variable_depth: usize,
 }
 
 impl Default for Limits {
@@ -68,6 +81,12 @@ impl Default for Limits {
             concurrent_queries: 64,
             websockets: 1_024,
             operations_per_websocket: 16,
+            root_fields: 128,
+            aliases: 256,
+            directives: 64,
+            tokens: 15_000,
+            variable_values: 10_000,
+            variable_depth: 16,
         }
     }
 }
@@ -105,14 +124,38 @@ pub(crate) struct LimitsNode {
     websockets: U64,
     /// Most operations (subscriptions among them) open on one WebSocket.
     operations_per_websocket: U64,
+    /// Most fields of one request that stand in no other field, counted after fragments are put in
+    /// their places.
+    root_fields: U64,
+    /// Most aliases in one request, counted after fragments are put in their places.
+    aliases: U64,
+    /// Most directives in one request, counted after fragments are put in their places.
+    directives: U64,
+    /// Most names, numbers, strings and punctuation marks in one document.
+    tokens: U64,
+    /// Most brackets of any kind below each other in one document.
+    nesting: u32,
+    /// Most selections below each other, fragments among them.
+    levels: u32,
+    /// Most fragments that one request may define.
+    fragments: u32,
+    /// Most values in the variables of one request, those inside lists and objects too.
+    variable_values: U64,
+    /// Most lists and objects below each other in a variable, the value itself counted.
+    variable_depth: U64,
+    /// Most reads of the store at the same time; more wait for their turn.
+    concurrent_reads: U64,
+    /// Whether only documents of the operator's list are answered (code PERSISTED_QUERY_ONLY).
+    only_persisted: bool,
     /// Most blocks on one page of a connection.
     blocks_per_page: u32,
     /// Most extrinsics or events on one page of a connection.
     items_per_page: u32,
 }
 
-impl From<&Limits> for LimitsNode {
-    fn from(limits: &Limits) -> Self {
+impl LimitsNode {
+    pub(crate) fn new(limits: &Limits, only_persisted: bool) -> Self {
+        let narrow = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
         let wide = |size: usize| U64(u64::try_from(size).unwrap_or(u64::MAX));
         Self {
             depth: wide(limits.depth),
@@ -124,6 +167,17 @@ impl From<&Limits> for LimitsNode {
             concurrent_queries: wide(limits.concurrent_queries),
             websockets: wide(limits.websockets),
             operations_per_websocket: wide(limits.operations_per_websocket),
+            root_fields: wide(limits.root_fields),
+            aliases: wide(limits.aliases),
+            directives: wide(limits.directives),
+            tokens: wide(limits.tokens),
+            nesting: narrow(measure::MAX_NESTING),
+            levels: narrow(measure::MAX_LEVELS),
+            fragments: narrow(measure::MAX_FRAGMENTS),
+            variable_values: wide(limits.variable_values),
+            variable_depth: wide(limits.variable_depth),
+            concurrent_reads: wide(limits.concurrent_reads),
+            only_persisted,
             blocks_per_page: MAX_BLOCKS,
             items_per_page: MAX_ITEMS,
         }
@@ -208,15 +262,17 @@ impl Tally {
 pub(crate) struct Guard {
     pub(crate) limits: Arc<Limits>,
     pub(crate) reads: Reads,
+    persisted: Arc<Persisted>,
     /// The request as parsed, once it is. The engine makes one guard for each request.
     document: OnceLock<ExecutableDocument>,
 }
 
 impl Guard {
-    pub(crate) fn new(limits: Arc<Limits>, reads: Reads) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, reads: Reads, persisted: Arc<Persisted>) -> Self {
         Self {
             limits,
             reads,
+            persisted,
             document: OnceLock::new(),
         }
     }
@@ -224,7 +280,12 @@ impl Guard {
 
 impl ExtensionFactory for Guard {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Guard::new(self.limits.clone(), self.reads.clone()))
+        let persisted = self.persisted.clone();
+        Arc::new(Guard::new(
+            self.limits.clone(),
+            self.reads.clone(),
+            persisted,
+        ))
     }
 }
 
@@ -240,7 +301,11 @@ impl Extension for Guard {
         stream: BoxStream<'s, Response>,
         next: NextSubscribe<'_>,
     ) -> BoxStream<'s, Response> {
-        next.run(ctx, stream).map(with_codes).boxed()
+        let most = self.limits.response_bytes;
+        let answers = next.run(ctx, stream).map(with_codes);
+        answers
+            .map(move |answer| small_enough(answer, most))
+            .boxed()
     }
 
     async fn prepare_request(
@@ -249,10 +314,15 @@ impl Extension for Guard {
         mut request: Request,
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
-        measure::nesting(&request.query)?;
+        let unknown = self.persisted.resolve(&mut request)?;
+        measure::document_text(&request.query, &self.limits)?;
+        measure::variables(&request.variables, &self.limits)?;
         let document = request.parsed_query()?;
-        measure::fields(document, self.limits.fields)?;
+        measure::selections(document, &self.limits)?;
         self.document.get_or_init(|| document.clone());
+        if let Some(hash) = unknown {
+            self.persisted.remember(hash, &request.query);
+        }
         next.run(ctx, request).await
     }
 
@@ -311,20 +381,73 @@ impl Extension for Guard {
     }
 }
 
+/// The answer to an operation on a stream, or the refusal of one that is too large. Those over HTTP
+/// are measured as they are written.
+fn small_enough(answer: Response, most: usize) -> Response {
+    struct Size(usize);
+    impl std::io::Write for Size {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.saturating_add(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut size = Size(0);
+    if let Err(error) = serde_json::to_writer(&mut size, &answer) {
+        tracing::error!(%error, "an answer could not be written as JSON");
+        return Response::from_errors(vec![refusal(code::INTERNAL, INTERNAL_TEXT)]);
+    }
+    match size.0 > most {
+        true => Response::from_errors(vec![too_large(size.0, most)]),
+        false => answer,
+    }
+}
+
+/// The refusal of an answer that is too large.
+pub(crate) fn too_large(bytes: usize, most: usize) -> ServerError {
+    let advice = "ask for fewer items or fields";
+    over_limit("answer in bytes", bytes, most, advice)
+}
+
 pub(crate) fn timed_out(limits: &Limits) -> ServerError {
     metrics::counter!("graphql_refused_total", "limit" => "time").increment(1);
-    refusal(
+    let most = limits.query_timeout_ms;
+    let mut error = refusal(
         code::TIMEOUT,
-        format!(
-            "the request took longer than {} ms; ask for less at once",
-            limits.query_timeout_ms
-        ),
-    )
+        format!("the request took longer than {most} ms; ask for less at once"),
+    );
+    if let Some(extensions) = &mut error.extensions {
+        extensions.set("limit", "time in milliseconds");
+        // It was given up at that moment.
+        extensions.set("measured", most);
+        extensions.set("allowed", most);
+    }
+    error
 }
+
+/// Most errors in one answer.
+const MAX_ERRORS: usize = 100;
+/// Longest message of an error, in bytes. The engine repeats what it could not read, whole.
+const MAX_MESSAGE: usize = 1_000;
 
 /// Errors that the GraphQL engine itself makes are all about the request: syntax, types, arguments.
 fn with_codes(mut response: Response) -> Response {
+    // A document that is wrong in every line would be told so line by line.
+    let told = response.errors.len();
+    response.errors.truncate(MAX_ERRORS);
+    if told > MAX_ERRORS {
+        let text = format!("{} more errors are not shown", told - MAX_ERRORS);
+        response.errors.push(refusal(code::BAD_INPUT, text));
+    }
     for error in &mut response.errors {
+        if error.message.len() > MAX_MESSAGE {
+            let cut = error.message.floor_char_boundary(MAX_MESSAGE);
+            error.message.truncate(cut);
+            error.message.push('…');
+        }
         let extensions = error.extensions.get_or_insert_with(Default::default);
         if extensions.get("code").is_none() {
             extensions.set("code", code::BAD_INPUT);

@@ -1,5 +1,6 @@
 //! The weight matrix W and the bond matrix B, by row.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
@@ -9,7 +10,7 @@ use super::cost;
 use super::error::{ApiError, Res};
 use super::metagraph::page_size;
 use super::scalars::normalized;
-use super::subnet::Stamp;
+use super::stamp::Stamp;
 use super::weights_set::WeightsSetNode;
 use crate::loaders::{MechKey, loaders};
 use crate::ports::{self, MatrixRow};
@@ -90,7 +91,7 @@ pub(crate) async fn of(
 impl MatrixNode {
     /// Which state this is.
     async fn stamp(&self) -> Stamp {
-        self.stamp.into()
+        Stamp::of(self.stamp, self.key.1)
     }
 
     /// Number of the subnet.
@@ -127,6 +128,92 @@ impl MatrixNode {
             .map(|index| RowNode::new(self.rows.clone(), *index, self.weights_of()))
             .collect())
     }
+
+    /// Columns in ascending uid: what the rows (of the uids asked for) say of one neuron each. A
+    /// uid that is asked for and that no row names has an empty column.
+    #[graphql(complexity = "cost::columns(&uids, child_complexity)")]
+    async fn columns(
+        &self,
+        #[graphql(desc = "Only the columns of these neurons; without it all that some row names.")]
+        uids: Option<Vec<u16>>,
+    ) -> Vec<ColumnNode> {
+        let mut columns: BTreeMap<u16, Vec<(u16, u16)>> = BTreeMap::new();
+        let all = uids.is_none();
+        for uid in uids.into_iter().flatten() {
+            columns.entry(uid).or_default();
+        }
+        for row in self.wanted.iter().filter_map(|index| self.rows.get(*index)) {
+            for (target, value) in &row.entries {
+                let said = (row.uid.0, *value);
+                match columns.get_mut(target) {
+                    Some(column) => column.push(said),
+                    None if all => columns.entry(*target).or_default().push(said),
+                    None => {}
+                }
+            }
+        }
+        let node = |(uid, entries)| ColumnNode { uid, entries };
+        columns.into_iter().map(node).collect()
+    }
+}
+
+/// A column as shown.
+pub(crate) struct ColumnNode {
+    uid: u16,
+    entries: Vec<(u16, u16)>,
+}
+
+/// One column of a matrix: what all say of one neuron.
+#[Object(name = "MatrixColumn")]
+impl ColumnNode {
+    /// The neuron that the values are about.
+    async fn uid(&self) -> u16 {
+        self.uid
+    }
+
+    /// How many rows name it.
+    async fn entry_count(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What each row says, in ascending uid of the rows. A row that does not name it has no entry,
+    /// which the chain reads as 0.
+    #[graphql(complexity = "cost::entries(child_complexity)")]
+    async fn entries(&self) -> Vec<ColumnEntry> {
+        let entries = self.entries.iter();
+        entries
+            .map(|(uid, value)| ColumnEntry {
+                uid: *uid,
+                value: *value,
+                value_normalized: normalized(*value),
+            })
+            .collect()
+    }
+
+    /// The uids of the rows as one list, ascending: the small form for programs, to be read together
+    /// with `values`.
+    #[graphql(complexity = "cost::numbers()")]
+    async fn uids(&self) -> Vec<u16> {
+        self.entries.iter().map(|(uid, _)| *uid).collect()
+    }
+
+    /// The values as one list, 0 to 65535 each, in the order of `uids`.
+    #[graphql(complexity = "cost::numbers()")]
+    async fn values(&self) -> Vec<u16> {
+        self.entries.iter().map(|(_, value)| *value).collect()
+    }
+}
+
+/// One entry of a column.
+#[derive(SimpleObject)]
+#[graphql(name = "MatrixColumnEntry")]
+pub(crate) struct ColumnEntry {
+    /// The neuron whose row says it.
+    uid: u16,
+    /// The value as stored, 0 to 65535.
+    value: u16,
+    /// The value as a share from 0 to 1, for display.
+    value_normalized: f64,
 }
 
 /// A row as shown: its place in its matrix.
@@ -154,6 +241,14 @@ impl RowNode {
         self.rows
             .get(self.index)
             .ok_or_else(|| ApiError::internal("a row's index is out of its matrix"))
+    }
+}
+
+impl RowNode {
+    /// The entries about some neurons, or all.
+    fn about<'a>(&'a self, of: Option<&'a [u16]>) -> Res<impl Iterator<Item = (u16, u16)> + 'a> {
+        let entries = self.get()?.entries.iter().copied();
+        Ok(entries.filter(move |(uid, _)| of.is_none_or(|of| of.contains(uid))))
     }
 }
 
@@ -191,26 +286,32 @@ impl RowNode {
 
     /// The entries, in the stored order, which is not always sorted. A neuron that is not named has
     /// no entry, which the chain reads as 0.
-    #[graphql(complexity = "cost::entries(child_complexity)")]
-    async fn entries(&self) -> Res<Vec<Entry>> {
-        let entries = self.get()?.entries.iter();
-        Ok(entries
-            .map(|(uid, value)| Entry::new(*uid, *value))
-            .collect())
+    #[graphql(complexity = "cost::listed_or(&of, 256, child_complexity)")]
+    async fn entries(
+        &self,
+        #[graphql(desc = "Only entries about these neurons; without it all.")] of: Option<Vec<u16>>,
+    ) -> Res<Vec<Entry>> {
+        let entries = self.about(of.as_deref())?;
+        Ok(entries.map(|(uid, value)| Entry::new(uid, value)).collect())
     }
 
     /// The uids of the entries as one list, in the stored order: the small form for programs, to be
     /// read together with `values`.
     #[graphql(complexity = "cost::numbers()")]
-    async fn uids(&self) -> Res<Vec<u16>> {
-        Ok(self.get()?.entries.iter().map(|(uid, _)| *uid).collect())
+    async fn uids(
+        &self,
+        #[graphql(desc = "Only entries about these neurons; without it all.")] of: Option<Vec<u16>>,
+    ) -> Res<Vec<u16>> {
+        Ok(self.about(of.as_deref())?.map(|(uid, _)| uid).collect())
     }
 
     /// The values of the entries as one list, 0 to 65535 each, in the order of `uids`.
     #[graphql(complexity = "cost::numbers()")]
-    async fn values(&self) -> Res<Vec<u16>> {
-        let entries = self.get()?.entries.iter();
-        Ok(entries.map(|(_, value)| *value).collect())
+    async fn values(
+        &self,
+        #[graphql(desc = "Only entries about these neurons; without it all.")] of: Option<Vec<u16>>,
+    ) -> Res<Vec<u16>> {
+        Ok(self.about(of.as_deref())?.map(|(_, value)| value).collect())
     }
 }
 

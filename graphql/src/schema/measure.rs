@@ -4,145 +4,236 @@
 //! use. Both are cheap for honest requests and unbounded for hostile ones, so they are measured
 //! here in a single pass each.
 
+mod text;
+
 use std::collections::HashMap;
 
-use async_graphql::ServerError;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+use async_graphql::{ServerError, Value, Variables};
 
 use super::error::code;
-use super::limits::{over_limit, refusal};
+use super::limits::{Limits, over_limit, refusal};
 
 /// Deepest nesting of brackets of any kind. The parser refuses 65 levels of selections itself, but
 /// only after it has descended into them.
-const MAX_NESTING: usize = 64;
+pub(crate) const MAX_NESTING: usize = 64;
+/// Most levels of selections below each other, fragments and inline fragments among them. The engine
+/// refuses more than 32 itself, without saying how many there were.
+pub(crate) const MAX_LEVELS: usize = 30;
 /// Most fragments that one request may define.
-const MAX_FRAGMENTS: usize = 100;
+pub(crate) const MAX_FRAGMENTS: usize = 100;
 
-/// Refuses a query whose brackets nest too deep, without recursion.
-pub(crate) fn nesting(query: &str) -> Result<(), ServerError> {
-    let deepest = deepest_bracket(query.as_bytes());
-    if deepest > MAX_NESTING {
+/// Refuses a document with too many tokens or with brackets that nest too deep, without recursion.
+pub(crate) fn document_text(query: &str, limits: &Limits) -> Result<(), ServerError> {
+    let found = text::measure(query.as_bytes());
+    if found.nesting > MAX_NESTING {
         return Err(over_limit(
             "nesting of brackets",
-            deepest,
+            found.nesting,
             MAX_NESTING,
             "nest fewer fields and input values",
         ));
     }
+    if found.tokens > limits.tokens {
+        return Err(over_limit(
+            "number of tokens",
+            found.tokens,
+            limits.tokens,
+            "send a shorter document; long lists of values belong into variables",
+        ));
+    }
     Ok(())
 }
 
-fn deepest_bracket(mut rest: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    while let Some((byte, after)) = rest.split_first() {
-        rest = match byte {
-            b'{' | b'[' | b'(' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-                after
-            }
-            b'}' | b']' | b')' => {
-                depth = depth.saturating_sub(1);
-                after
-            }
-            b'#' => skip_until(after, |byte| byte == b'\n' || byte == b'\r'),
-            b'"' => match after.strip_prefix(b"\"\"") {
-                Some(block) => skip_block_string(block),
-                None => skip_string(after),
-            },
-            _ => after,
-        };
-    }
-    deepest
-}
-
-fn skip_until(bytes: &[u8], end: impl Fn(u8) -> bool) -> &[u8] {
-    let at = bytes.iter().position(|byte| end(*byte));
-    at.and_then(|at| bytes.get(at..)).unwrap_or(&[])
-}
-
-/// Past the closing quote, or at the line's end where a plain string must have ended.
-fn skip_string(mut rest: &[u8]) -> &[u8] {
-    while let Some((byte, after)) = rest.split_first() {
-        match byte {
-            b'"' => return after,
-            b'\n' | b'\r' => return rest,
-            b'\\' => rest = after.get(1..).unwrap_or(&[]),
-            _ => rest = after,
+/// Refuses variables with too many values, or with lists and objects that nest too deep.
+pub(crate) fn variables(variables: &Variables, limits: &Limits) -> Result<(), ServerError> {
+    let (mut values, mut deepest) = (0_usize, 0_usize);
+    let mut left: Vec<(&Value, usize)> = Vec::new();
+    // Variables are constant values; the engine has only one type for both.
+    let given: Vec<Value> = variables.values().cloned().map(Value::from).collect();
+    left.extend(given.iter().map(|value| (value, 1)));
+    while let Some((value, level)) = left.pop() {
+        values += 1;
+        deepest = deepest.max(level);
+        match value {
+            Value::List(items) => left.extend(items.iter().map(|item| (item, level + 1))),
+            Value::Object(fields) => left.extend(fields.values().map(|item| (item, level + 1))),
+            _ => {}
         }
     }
-    rest
+    let checks = [
+        (
+            "number of values in variables",
+            values,
+            limits.variable_values,
+            "send shorter lists, in several requests",
+        ),
+        (
+            "depth of variables",
+            deepest,
+            limits.variable_depth,
+            "nest fewer lists and objects; no argument takes more",
+        ),
+    ];
+    within(&checks)
 }
 
-fn skip_block_string(mut rest: &[u8]) -> &[u8] {
-    while let Some((_, after)) = rest.split_first() {
-        if let Some(past) = rest.strip_prefix(b"\"\"\"") {
-            return past;
+/// Refuses the first that is over its limit: name, measured, allowed, advice.
+fn within(checks: &[(&'static str, usize, usize, &str)]) -> Result<(), ServerError> {
+    for (limit, measured, allowed, advice) in checks {
+        if measured > allowed {
+            return Err(over_limit(limit, *measured, *allowed, advice));
         }
-        rest = rest.strip_prefix(b"\\\"\"\"").unwrap_or(after);
     }
-    rest
+    Ok(())
 }
 
-/// Refuses a document that selects too many fields once its fragments are put in their places,
-/// or whose fragments contain themselves. Every fragment is counted once.
-pub(crate) fn fields(document: &ExecutableDocument, allowed: usize) -> Result<(), ServerError> {
-    if document.fragments.len() > MAX_FRAGMENTS {
-        return Err(over_limit(
-            "number of fragments",
-            document.fragments.len(),
-            MAX_FRAGMENTS,
-            "define fewer",
-        ));
+/// What a document selects once its fragments are put in their places.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    fields: usize,
+    /// Fields that stand in no other.
+    roots: usize,
+    aliases: usize,
+    directives: usize,
+    /// Selections below each other.
+    levels: usize,
+}
+
+impl Counts {
+    fn add(&mut self, other: Counts) {
+        self.fields = self.fields.saturating_add(other.fields);
+        self.roots = self.roots.saturating_add(other.roots);
+        self.aliases = self.aliases.saturating_add(other.aliases);
+        self.directives = self.directives.saturating_add(other.directives);
+        self.levels = self.levels.max(other.levels);
     }
+}
+
+/// Refuses a document that selects too much once its fragments are put in their places, or whose
+/// fragments contain themselves. Every fragment is counted once.
+pub(crate) fn selections(
+    document: &ExecutableDocument,
+    limits: &Limits,
+) -> Result<(), ServerError> {
     let mut counter = Counter {
         document,
         counted: HashMap::new(),
     };
-    let mut fields = 0_usize;
+    let mut all = Counts::default();
     for (_, operation) in document.operations.iter() {
-        fields = fields.saturating_add(counter.count(&operation.node.selection_set.node)?);
+        let operation = &operation.node;
+        let defined = operation.variable_definitions.iter();
+        let on_variables: usize = defined.map(|v| v.node.directives.len()).sum();
+        all.directives = all
+            .directives
+            .saturating_add(operation.directives.len())
+            .saturating_add(on_variables);
+        all.add(counter.count(&operation.selection_set.node, 1)?);
     }
-    if fields > allowed {
-        return Err(over_limit(
+    within(&[
+        (
+            "number of fragments",
+            document.fragments.len(),
+            MAX_FRAGMENTS,
+            "define fewer",
+        ),
+        (
             "number of fields",
-            fields,
-            allowed,
+            all.fields,
+            limits.fields,
             "select fewer fields, or ask in several requests",
+        ),
+        (
+            "number of root fields",
+            all.roots,
+            limits.root_fields,
+            "ask in several requests",
+        ),
+        (
+            "number of aliases",
+            all.aliases,
+            limits.aliases,
+            "ask in several requests, or with a list argument instead of one field each",
+        ),
+        (
+            "number of directives",
+            all.directives,
+            limits.directives,
+            "leave out what is skipped instead of naming it",
+        ),
+    ])
+}
+
+struct Counter<'a> {
+    document: &'a ExecutableDocument,
+    /// What each fragment seen holds; `None` while it is being counted.
+    counted: HashMap<&'a str, Option<Counts>>,
+}
+
+/// Refuses selections that stand too deep, before they are descended into.
+fn shallow(level: usize) -> Result<(), ServerError> {
+    if level > MAX_LEVELS {
+        return Err(over_limit(
+            "nesting of selections",
+            level,
+            MAX_LEVELS,
+            "nest fewer fields and fragments",
         ));
     }
     Ok(())
 }
 
-struct Counter<'a> {
-    document: &'a ExecutableDocument,
-    /// Fields of each fragment seen; `None` while it is being counted.
-    counted: HashMap<&'a str, Option<usize>>,
-}
-
 impl<'a> Counter<'a> {
-    fn count(&mut self, set: &'a SelectionSet) -> Result<usize, ServerError> {
-        let mut fields = 0_usize;
+    /// Counts a selection set that stands at a level, from 1.
+    fn count(&mut self, set: &'a SelectionSet, level: usize) -> Result<Counts, ServerError> {
+        shallow(level)?;
+        let mut all = Counts::default();
         for selection in &set.items {
-            fields = fields.saturating_add(match &selection.node {
-                Selection::Field(field) => 1 + self.count(&field.node.selection_set.node)?,
-                Selection::InlineFragment(inline) => self.count(&inline.node.selection_set.node)?,
-                Selection::FragmentSpread(spread) => {
-                    self.fragment(spread.node.fragment_name.node.as_str())?
+            let mut one = match &selection.node {
+                Selection::Field(field) => {
+                    let field = &field.node;
+                    let inner = &field.selection_set.node;
+                    let mut one = match inner.items.is_empty() {
+                        true => Counts::default(),
+                        false => self.count(inner, level + 1)?,
+                    };
+                    one.fields = one.fields.saturating_add(1);
+                    one.roots = 1;
+                    let aliased = usize::from(field.alias.is_some());
+                    one.aliases = one.aliases.saturating_add(aliased);
+                    one
                 }
-            });
+                Selection::InlineFragment(inline) => {
+                    self.count(&inline.node.selection_set.node, level + 1)?
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.fragment(spread.node.fragment_name.node.as_str(), level + 1)?
+                }
+            };
+            let directives = match &selection.node {
+                Selection::Field(field) => field.node.directives.len(),
+                Selection::InlineFragment(inline) => inline.node.directives.len(),
+                Selection::FragmentSpread(spread) => spread.node.directives.len(),
+            };
+            one.directives = one.directives.saturating_add(directives);
+            all.add(one);
         }
-        Ok(fields)
+        all.levels += 1;
+        Ok(all)
     }
 
-    fn fragment(&mut self, name: &str) -> Result<usize, ServerError> {
+    fn fragment(&mut self, name: &str, level: usize) -> Result<Counts, ServerError> {
         // An unknown fragment is left for the engine, which names it.
         let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
-            return Ok(0);
+            return Ok(Counts::default());
         };
         let name = name.as_str();
         match self.counted.get(name) {
-            Some(Some(fields)) => return Ok(*fields),
+            Some(Some(counts)) => {
+                shallow(level.saturating_add(counts.levels.saturating_sub(1)))?;
+                return Ok(*counts);
+            }
             Some(None) => {
                 return Err(refusal(
                     code::BAD_INPUT,
@@ -152,9 +243,11 @@ impl<'a> Counter<'a> {
             None => {}
         }
         self.counted.insert(name, None);
-        let fields = self.count(&fragment.node.selection_set.node)?;
-        self.counted.insert(name, Some(fields));
-        Ok(fields)
+        let mut counts = self.count(&fragment.node.selection_set.node, level)?;
+        let directives = fragment.node.directives.len();
+        counts.directives = counts.directives.saturating_add(directives);
+        self.counted.insert(name, Some(counts));
+        Ok(counts)
     }
 }
 
@@ -163,43 +256,73 @@ mod tests {
     use super::*;
     use async_graphql::parser::parse_query;
 
-    #[test]
-    fn brackets_are_counted_outside_strings_and_comments_only() {
-        let depth = |text: &str| deepest_bracket(text.as_bytes());
-        assert_eq!(depth("{a(b:[1]){c}}"), 3);
-        assert_eq!(depth(r#"{a(b:"}}}{{{{{{")}"#), 2);
-        assert_eq!(depth(r#"{a(b:"\"{{{{")}"#), 2);
-        assert_eq!(depth("{a(b:\"\"\"{{{\"{{ \\\"\"\" {{\"\"\")}"), 2);
-        assert_eq!(depth("{a # }}}}{{{{\n{b}}"), 2);
-        assert_eq!(depth("{a(b:\"{{\n{{"), 4);
-        assert_eq!(depth("\"\"{{"), 2);
-        assert_eq!(depth(&"[".repeat(100_000)), 100_000);
-        assert!(nesting(&"{a".repeat(65)).is_err());
-        assert!(nesting(&"{a".repeat(64)).is_ok());
+    fn refused(query: &str) -> String {
+        let document = parse_query(query).unwrap();
+        selections(&document, &Limits::default())
+            .unwrap_err()
+            .message
     }
 
     #[test]
     fn fragments_that_double_are_counted_without_being_walked() {
         let mut query = String::from("{ ...f0 }");
-        for i in 0..60 {
+        for i in 0..25 {
             query += &format!(" fragment f{i} on Query {{ ...f{} ...f{} }}", i + 1, i + 1);
         }
-        query += " fragment f60 on Query { a }";
-        let document = parse_query(query).unwrap();
-        let error = fields(&document, 2_000).unwrap_err();
-        assert!(
-            error.message.contains("1152921504606846976"),
-            "{}",
-            error.message
-        );
+        query += " fragment f25 on Query { a }";
+        let told = refused(&query);
+        assert!(told.contains("fields is 33554432"), "{told}");
     }
 
     #[test]
     fn a_fragment_that_contains_itself_is_refused() {
-        let document =
-            parse_query("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }")
-                .unwrap();
-        let error = fields(&document, 2_000).unwrap_err();
-        assert!(error.message.contains("contains itself"));
+        let told = refused("{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }");
+        assert!(told.contains("contains itself"), "{told}");
+    }
+
+    #[test]
+    fn fragments_below_each_other_are_as_deep_as_fields() {
+        let mut query = String::from("{ ...f0 }");
+        for i in 0..90 {
+            let open = "x { ".repeat(20);
+            let close = " }".repeat(20);
+            query += &format!(" fragment f{i} on Query {{ {open} ...f{} {close} }}", i + 1);
+        }
+        query += " fragment f90 on Query { a }";
+        assert!(refused(&query).contains("nesting of selections"));
+        // A fragment that was counted at the top is as deep where it stands deeper.
+        let deep = format!("x {}{}", "{ x ".repeat(20), "}".repeat(20));
+        let below = format!("{}...f{}", "x { ".repeat(15), " }".repeat(15));
+        let query = format!("{{ ...f {below} }} fragment f on Query {{ {deep} }}");
+        assert!(refused(&query).contains("nesting of selections"));
+    }
+
+    #[test]
+    fn aliases_directives_and_root_fields_have_limits_of_their_own() {
+        let many = |count: usize, one: &str| {
+            let all: String = (0..count)
+                .map(|i| one.replace('#', &i.to_string()))
+                .collect();
+            refused(&format!("{{ {all} }}"))
+        };
+        assert!(many(129, "a ").contains("root fields is 129"));
+        assert!(
+            refused(&format!("{{ x {{ {} }} }}", "a: b ".repeat(257))).contains("aliases is 257")
+        );
+        let repeated = format!("{{ a {} }}", "@skip(if: false) ".repeat(65));
+        assert!(refused(&repeated).contains("directives is 65"));
+    }
+
+    #[test]
+    fn variables_are_counted_and_their_depth_is_bounded() {
+        let limits = Limits::default();
+        let of = |json: serde_json::Value| variables(&Variables::from_json(json), &limits);
+        let nested = (0..30).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+        let told = of(serde_json::json!({ "a": nested })).unwrap_err().message;
+        assert!(told.contains("depth of variables is 31"), "{told}");
+        let long: Vec<u32> = (0..20_000).collect();
+        let told = of(serde_json::json!({ "a": long })).unwrap_err().message;
+        assert!(told.contains("values in variables is 20001"), "{told}");
+        assert!(of(serde_json::json!({ "a": [1, 2], "b": { "c": null } })).is_ok());
     }
 }

@@ -9,7 +9,8 @@ use super::cost;
 use super::error::{ApiError, Res};
 use super::matrix::{self, MatrixNode, Which};
 use super::neuron::{NeuronNode, Neurons};
-use super::subnet::{Stamp, SubnetNode};
+use super::stamp::Stamp;
+use super::subnet::SubnetNode;
 use crate::loaders::{MechKey, loaders};
 use crate::ports::Metagraph;
 
@@ -46,7 +47,7 @@ impl MetagraphNode {
 impl MetagraphNode {
     /// Which state this is.
     async fn stamp(&self) -> Stamp {
-        self.0.stamp.into()
+        Stamp::of(self.0.stamp, self.0.netuid)
     }
 
     /// Number of the subnet.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, SimpleObject};
 use chain_metadata::Uid;
 
+use super::account::AccountNode;
 use super::cost;
 use super::error::{ApiError, Res};
 use super::matrix::RowNode;
 use super::scalars::{Account, U32, U64, U128, normalized};
-use super::subnet::Stamp;
+use super::stamp::Stamp;
 use super::tenancy::TenancyNode;
 use crate::loaders::{Rows, loaders};
 use crate::ports::{self, Metagraph, Neuron};
@@ -62,7 +63,7 @@ impl NeuronNode {
 impl NeuronNode {
     /// Which state this is.
     async fn stamp(&self) -> Stamp {
-        self.metagraph.stamp.into()
+        Stamp::of(self.metagraph.stamp, self.metagraph.netuid)
     }
 
     /// Number of the subnet.
@@ -86,9 +87,21 @@ impl NeuronNode {
         Ok(Account(self.get()?.hotkey))
     }
 
+    /// The hotkey as an account at the same block.
+    async fn account(&self) -> Res<AccountNode> {
+        let hotkey = self.get()?.hotkey;
+        Ok(AccountNode::at(self.metagraph.stamp.block, hotkey))
+    }
+
     /// The coldkey that owns the hotkey (Owner); null when none is stored.
     async fn coldkey(&self) -> Res<Option<Account>> {
         Ok(self.get()?.coldkey.map(Account))
+    }
+
+    /// The coldkey as an account at the same block; null when coldkey is.
+    async fn coldkey_account(&self) -> Res<Option<AccountNode>> {
+        let coldkey = self.get()?.coldkey;
+        Ok(coldkey.map(|coldkey| AccountNode::at(self.metagraph.stamp.block, coldkey)))
     }
 
     /// Height at which it registered (BlockAtRegistration); null when none is stored.

@@ -34,10 +34,12 @@ pub(crate) enum Kind {
     StateChange,
     SubnetEvent,
     Result,
+    BondsVersion,
+    Account,
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Block,
         Self::Extrinsic,
         Self::Event,
@@ -53,6 +55,8 @@ impl Kind {
         Self::StateChange,
         Self::SubnetEvent,
         Self::Result,
+        Self::BondsVersion,
+        Self::Account,
     ];
 
     fn tag(self) -> u8 {
@@ -72,9 +76,16 @@ impl Kind {
             Self::StateChange => b'z',
             Self::SubnetEvent => b'n',
             Self::Result => b'r',
+            Self::BondsVersion => b'd',
+            Self::Account => b'a',
         }
     }
 }
+
+/// Most items on one page of most other lists.
+pub(crate) const MAX_LISTED: u32 = 100;
+/// Items on a page of most other lists when no size is given.
+pub(crate) const DEFAULT_LISTED: u32 = 20;
 
 /// An opaque cursor: one byte for the kind, then height and index, big-endian, as hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +161,7 @@ impl PageArgs {
                 .map(|text| match Cursor::decode_cursor(text) {
                     Ok(cursor) if cursor.kind == kind => Ok(cursor),
                     _ => Err(ApiError::bad_input(format!(
-                        "`{name}` is not a cursor of this list; take one from its `pageInfo` or `edges`"
+                        "`{name}` is not a cursor of this list; take one from its `pageInfo` (`endCursor`, `startCursor`) or `edges`"
                     ))),
                 })
                 .transpose()
@@ -168,8 +179,27 @@ pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     pub(crate) has_previous: bool,
     pub(crate) has_next: bool,
-    /// Items on all pages.
+    /// Items on all pages; 0 where they are not counted.
     pub(crate) total: u32,
+    /// Where to go on towards the front; `None` for the first item's place.
+    pub(crate) start: Option<Cursor>,
+    /// Where to go on towards the back; `None` for the last item's place.
+    pub(crate) end: Option<Cursor>,
+}
+
+impl<T> Page<(Cursor, T)> {
+    /// The same page of what `shown` makes of its items.
+    pub(crate) fn map<U>(self, shown: impl Fn(T) -> U) -> Page<(Cursor, U)> {
+        let items = self.items.into_iter();
+        Page {
+            items: items.map(|(cursor, item)| (cursor, shown(item))).collect(),
+            has_previous: self.has_previous,
+            has_next: self.has_next,
+            total: self.total,
+            start: self.start,
+            end: self.end,
+        }
+    }
 }
 
 /// Cuts a page out of the items of one block, which are in the order of their index.
@@ -185,7 +215,7 @@ pub(crate) fn page_in_block<T>(
     for cursor in [after, before].into_iter().flatten() {
         if cursor.block != block {
             return Err(ApiError::bad_input(format!(
-                "the cursor belongs to block {}, not to block {block}",
+                "the cursor belongs to block {}, not to block {block}; give all pages the same block (`asOf`)",
                 cursor.block
             )));
         }
@@ -205,6 +235,8 @@ pub(crate) fn page_in_block<T>(
         has_previous: from > 0,
         has_next: to < items.len(),
         total: u32::try_from(items.len()).unwrap_or(u32::MAX),
+        start: None,
+        end: None,
         items: items
             .into_iter()
             .skip(from)
@@ -263,6 +295,8 @@ pub(crate) fn page_of_heights(
         has_previous,
         has_next,
         total: u32::try_from(stop.saturating_sub(first)).unwrap_or(u32::MAX),
+        start: None,
+        end: None,
     })
 }
 

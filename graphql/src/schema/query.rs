@@ -7,10 +7,10 @@ use chain_metadata::{MechId, NetUid, Uid};
 
 use super::as_of::{self, AsOf};
 use super::block::BlockNode;
-use super::commit::{
-    self, CommitConnection, CommitKind, CommitState, CommitWhere, DEFAULT_COMMITS,
+use super::commit::{self, CommitKind, CommitState, CommitWhere};
+use super::connection::{
+    BlockConnection, CommitConnection, StakeConnection, StakeMovementConnection,
 };
-use super::connection::BlockConnection;
 use super::cost;
 use super::error::{ApiError, Res};
 use super::extrinsic::ExtrinsicNode;
@@ -19,12 +19,10 @@ use super::matrix::{self, MatrixNode, Which};
 use super::metagraph::MetagraphNode;
 use super::neuron::NeuronNode;
 use super::paging::{Cursor, Kind, Page, PageArgs, page_of_heights};
+use super::persisted::Persisted;
 use super::runtime::{self, Runtime, RuntimeDifference};
 use super::scalars::{Account, Hash};
-use super::stake::{
-    self, DEFAULT_MOVEMENTS, DEFAULT_SHARES, StakeConnection, StakeMovementConnection,
-    StakeMovementKind,
-};
+use super::stake::{self, StakeMovementKind};
 use super::status::{AvailableRange, Coverage, Status};
 use super::subnet::SubnetNode;
 use crate::loaders::loaders;
@@ -71,8 +69,11 @@ impl Query {
 
     /// The limits that hold for every request.
     async fn limits(&self, ctx: &Context<'_>) -> Res<LimitsNode> {
-        ctx.data_opt::<Arc<Limits>>()
-            .map(|limits| LimitsNode::from(&**limits))
+        let limits = ctx.data_opt::<Arc<Limits>>();
+        let only = ctx.data_opt::<Arc<Persisted>>();
+        limits
+            .zip(only)
+            .map(|(limits, persisted)| LimitsNode::new(limits, persisted.only_listed()))
             .ok_or_else(|| ApiError::internal("the schema has no limits"))
     }
 
@@ -114,12 +115,12 @@ impl Query {
                     "`number` and `hash` exclude each other; give one",
                 ));
             }
-            (Some(number), None) => as_of::resolve(ctx, Some(AsOf::Block(number))).await?,
+            (Some(number), None) => as_of::resolve(ctx, Some(AsOf::Block(number)), None).await?,
             (None, Some(Hash(hash))) => match loaders.numbers.load(hash).await? {
                 Some(number) => number,
                 None => return Ok(None),
             },
-            (None, None) => as_of::resolve(ctx, None).await?,
+            (None, None) => as_of::resolve(ctx, None, None).await?,
         };
         Ok(Some(BlockNode(loaders.block(number).await?)))
     }
@@ -166,6 +167,8 @@ impl Query {
             has_previous: page.has_previous,
             has_next: page.has_next,
             total: page.total,
+            start: None,
+            end: None,
         })))
     }
 
@@ -222,7 +225,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
     ) -> Res<Option<Vec<SubnetNode>>> {
-        let at = as_of::resolve(ctx, as_of).await?;
+        let at = as_of::resolve(ctx, as_of, None).await?;
         SubnetNode::all(ctx, at).await.map(Some)
     }
 
@@ -233,7 +236,7 @@ impl Query {
         #[graphql(desc = "Number of the subnet; 0 is the root network.")] netuid: u16,
         #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
     ) -> Res<Option<SubnetNode>> {
-        let at = as_of::resolve(ctx, as_of).await?;
+        let at = as_of::resolve(ctx, as_of, Some(NetUid(netuid))).await?;
         SubnetNode::at(ctx, at, NetUid(netuid)).await
     }
 
@@ -247,7 +250,7 @@ impl Query {
         mechanism: u8,
         #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
     ) -> Res<Option<MetagraphNode>> {
-        let at = as_of::resolve(ctx, as_of).await?;
+        let at = as_of::resolve(ctx, as_of, Some(NetUid(netuid))).await?;
         MetagraphNode::at(ctx, (at, NetUid(netuid), MechId(mechanism))).await
     }
 
@@ -262,7 +265,7 @@ impl Query {
         mechanism: u8,
         #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
     ) -> Res<Option<NeuronNode>> {
-        let at = as_of::resolve(ctx, as_of).await?;
+        let at = as_of::resolve(ctx, as_of, Some(NetUid(netuid))).await?;
         let metagraph = MetagraphNode::at(ctx, (at, NetUid(netuid), MechId(mechanism))).await?;
         Ok(metagraph.and_then(|metagraph| metagraph.by_uid(Uid(uid))))
     }
@@ -279,7 +282,7 @@ impl Query {
         #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
         #[graphql(desc = "Only the rows of these neurons; without it all.")] uids: Option<Vec<u16>>,
     ) -> Res<Option<MatrixNode>> {
-        let at = as_of::resolve(ctx, as_of).await?;
+        let at = as_of::resolve(ctx, as_of, Some(NetUid(netuid))).await?;
         let key = (at, NetUid(netuid), MechId(mechanism));
         matrix::at(ctx, Which::Weights, key, uids).await
     }
@@ -296,7 +299,7 @@ impl Query {
         #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
         #[graphql(desc = "Only the rows of these neurons; without it all.")] uids: Option<Vec<u16>>,
     ) -> Res<Option<MatrixNode>> {
-        let at = as_of::resolve(ctx, as_of).await?;
+        let at = as_of::resolve(ctx, as_of, Some(NetUid(netuid))).await?;
         let key = (at, NetUid(netuid), MechId(mechanism));
         matrix::at(ctx, Which::Bonds, key, uids).await
     }
@@ -307,7 +310,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "they are the arguments of a field"
     )]
-    #[graphql(complexity = "cost::commits(first, child_complexity)")]
+    #[graphql(complexity = "cost::commits(first.or(last), child_complexity)")]
     async fn commits(
         &self,
         ctx: &Context<'_>,
@@ -321,9 +324,12 @@ impl Query {
             desc = "At which block; only commits up to it are known there. Without it the highest stored one."
         )]
         as_of: Option<AsOf>,
-        #[graphql(desc = "Size of the page, 0 to 100.", default_with = "DEFAULT_COMMITS")]
-        first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 100; 20 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<CommitConnection>> {
         let wanted = CommitWhere {
             netuid,
@@ -331,9 +337,14 @@ impl Query {
             kind,
             state,
         };
-        commit::page(ctx, wanted, as_of, first, after)
-            .await
-            .map(Some)
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let at = as_of::resolve(ctx, as_of, wanted.netuid.map(NetUid)).await?;
+        commit::page(ctx, wanted, at, args).await.map(Some)
     }
 
     /// The ledger of stake up to a block: an entry for every event that tells of stake added,
@@ -343,7 +354,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "they are the arguments of a field"
     )]
-    #[graphql(complexity = "cost::stake(first, child_complexity)")]
+    #[graphql(complexity = "cost::stake(first.or(last), child_complexity)")]
     async fn stake_movements(
         &self,
         ctx: &Context<'_>,
@@ -353,12 +364,12 @@ impl Query {
         #[graphql(desc = "Only those of this kind.")] kind: Option<StakeMovementKind>,
         #[graphql(desc = "Only those up to this block; without it the highest stored one.")]
         as_of: Option<AsOf>,
-        #[graphql(
-            desc = "Size of the page, 0 to 100.",
-            default_with = "DEFAULT_MOVEMENTS"
-        )]
-        first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 100; 20 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 100. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<StakeMovementConnection>> {
         let filter = ports::StakeFilter {
             hotkey: hotkey.map(|account| account.0),
@@ -366,9 +377,14 @@ impl Query {
             netuid: netuid.map(NetUid),
             kind: kind.map(Into::into),
         };
-        stake::movements(ctx, filter, as_of, first, after)
-            .await
-            .map(Some)
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let at = as_of::resolve(ctx, as_of, filter.netuid).await?;
+        stake::movements(ctx, filter, at, args).await.map(Some)
     }
 
     /// What is staked at a block, as the chain stores it: a row for each hotkey, coldkey and
@@ -377,7 +393,7 @@ impl Query {
         clippy::too_many_arguments,
         reason = "they are the arguments of a field"
     )]
-    #[graphql(complexity = "cost::stake(first, child_complexity)")]
+    #[graphql(complexity = "cost::shares(first.or(last), child_complexity)")]
     async fn stake(
         &self,
         ctx: &Context<'_>,
@@ -385,13 +401,22 @@ impl Query {
         #[graphql(desc = "Only stake of this coldkey.")] coldkey: Option<Account>,
         #[graphql(desc = "Only stake in this subnet.")] netuid: Option<u16>,
         #[graphql(desc = "Which block; without it the highest stored one.")] as_of: Option<AsOf>,
-        #[graphql(desc = "Size of the page, 0 to 1000.", default_with = "DEFAULT_SHARES")]
-        first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 1000; 100 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 1000. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<StakeConnection>> {
-        stake::page(ctx, (hotkey, coldkey), netuid, as_of, first, after)
-            .await
-            .map(Some)
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let whose = (hotkey, coldkey);
+        let at = as_of::resolve(ctx, as_of, netuid.map(NetUid)).await?;
+        stake::page(ctx, whose, netuid, at, args).await.map(Some)
     }
 }
 

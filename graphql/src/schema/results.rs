@@ -10,9 +10,9 @@ use super::as_of;
 use super::connection::PageInfo;
 use super::cost;
 use super::error::{ApiError, Res};
-use super::history::Window;
-use super::paging::{Cursor, Kind, Page};
+use super::paging::{Cursor, Kind, PageArgs};
 use super::scalars::{Account, U64};
+use super::window::{Order, Place, Window};
 use crate::loaders::loaders;
 use crate::ports::{self, EpochKey, ResultFilter, ScoreFilter};
 use join::ScoreJoin;
@@ -73,6 +73,7 @@ pub(crate) struct ChallengeResultConnection {
     /// fewer than asked for, even none, and still be followed by others.
     page_info: PageInfo,
     /// To give as `after` for the next page; null when nothing follows.
+    #[graphql(deprecation = "Use pageInfo { endCursor }.")]
     end_cursor: Option<String>,
     /// The number after which the next page begins; null when nothing follows.
     next: Option<U64>,
@@ -87,49 +88,52 @@ struct ChallengeResultEdge {
     cursor: String,
 }
 
+/// Where a record's number stands in cursors.
+fn place_of(number: u64) -> Place {
+    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    let (high, low) = ([a, b, c, d], [e, f, g, h]);
+    (u32::from_be_bytes(high), u32::from_be_bytes(low))
+}
+
+fn number_at((high, low): Place) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
 /// The cursor of a record's number.
 pub(crate) fn cursor(number: u64) -> Cursor {
-    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    let (block, index) = place_of(number);
     Cursor {
         kind: Kind::Result,
-        block: u32::from_be_bytes([a, b, c, d]),
-        index: u32::from_be_bytes([e, f, g, h]),
+        block,
+        index,
     }
 }
 
-/// Size of a page, and the number after which it begins.
-fn window(first: i32, after: Option<String>) -> Res<(usize, Option<u64>)> {
-    let Window { first, after } = Window::new(first, MAX_RESULTS, after, Kind::Result)?;
-    let number = after.map(|(high, low)| u64::from(high) << 32 | u64::from(low));
-    Ok((first, number))
-}
-
 impl ChallengeResultConnection {
-    fn new(page: ports::ResultPage, after: Option<u64>) -> Self {
-        let items: Vec<_> = page
-            .records
-            .into_iter()
-            .map(|record| (cursor(record.number), ChallengeResult::from(record)))
-            .collect();
+    /// What was read in the direction of reading, and the number behind which reading goes on.
+    fn new(window: &Window, records: Vec<ports::ResultRecord>, next: Option<u64>) -> Self {
+        let items = records.into_iter();
+        let items = items.map(|record| (place_of(record.number), ChallengeResult::from(record)));
+        let page = window.page(Order::OldestFirst, items.collect(), next.map(place_of));
         let edge = |(cursor, node): &(Cursor, ChallengeResult)| ChallengeResultEdge {
             node: node.clone(),
             cursor: cursor.encode_cursor(),
         };
-        let edges = items.iter().map(edge).collect();
-        let page_info = PageInfo::of(&Page {
-            has_previous: after.is_some(),
-            has_next: page.next.is_some(),
-            total: 0,
-            items: items.clone(),
-        });
+        let last = page.end.or(page.items.last().map(|(cursor, _)| *cursor));
+        let end = last.filter(|_| page.has_next);
         Self {
-            edges,
-            page_info,
-            nodes: items.into_iter().map(|(_, node)| node).collect(),
-            end_cursor: page.next.map(|number| cursor(number).encode_cursor()),
-            next: page.next.map(U64),
+            edges: page.items.iter().map(edge).collect(),
+            page_info: PageInfo::of(&page),
+            nodes: page.items.into_iter().map(|(_, node)| node).collect(),
+            end_cursor: end.map(|cursor| cursor.encode_cursor()),
+            next: end.map(|cursor| U64(number_at((cursor.block, cursor.index)))),
         }
     }
+}
+
+fn window(args: &PageArgs) -> Res<Window> {
+    let (default, max) = (DEFAULT_RESULTS.unsigned_abs(), MAX_RESULTS.unsigned_abs());
+    args.window(Kind::Result, default, max)
 }
 
 /// What belongs to no chain: results of challenges, as reporters signed them, as services and files
@@ -156,7 +160,7 @@ impl Results {
     /// Records of a subnet in the order of their numbers. Any registered hotkey may report; each
     /// record says who did. Null only together with an error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
-    #[graphql(complexity = "cost::results(first, child_complexity)")]
+    #[graphql(complexity = "cost::results(first.or(last), child_complexity)")]
     async fn challenge_results(
         &self,
         ctx: &Context<'_>,
@@ -165,29 +169,43 @@ impl Results {
         #[graphql(desc = "Only those of this kind.")] kind: Option<ResultKind>,
         #[graphql(desc = "Only those about this subject: a hotkey's address, or another name.")]
         subject: Option<String>,
-        #[graphql(desc = "Size of the page, 0 to 500.", default_with = "DEFAULT_RESULTS")]
-        first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 500; 100 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 500. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<ChallengeResultConnection>> {
-        let (first, after) = window(first, after)?;
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let window = window(&args)?;
         let wanted = ResultFilter {
             netuid: NetUid(netuid),
             challenge: named("challenge", challenge)?,
             kind: kind.map(Into::into),
             subject: named("subject", subject)?,
         };
-        let read = loaders(ctx)?.reads.run("results", move |reader| {
-            reader.results(&wanted, after, first)
-        });
-        let page = read.await?;
-        Ok(Some(ChallengeResultConnection::new(page, after)))
+        let (start, back, size) = (window.start().map(number_at), window.back, window.size);
+        let read = loaders(ctx)?
+            .reads
+            .run("results", move |reader| match back {
+                true => reader.results_down(&wanted, start, size),
+                false => reader.results(&wanted, start, size),
+            });
+        let found = read.await?;
+        let page = ChallengeResultConnection::new(&window, found.records, found.next);
+        Ok(Some(page))
     }
 
     /// The newest score of every challenge and subject, in the order of their records' numbers. Without
     /// `reporter` only scores that were computed here, read from files or fetched from services.
     /// Null only together with an error.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
-    #[graphql(complexity = "cost::results(first, child_complexity)")]
+    #[graphql(complexity = "cost::results(first.or(last), child_complexity)")]
     async fn scores(
         &self,
         ctx: &Context<'_>,
@@ -198,25 +216,33 @@ impl Results {
         #[graphql(desc = "Those that this hotkey reported, instead of our own.")] reporter: Option<
             Account,
         >,
-        #[graphql(desc = "Size of the page, 0 to 500.", default_with = "DEFAULT_RESULTS")]
-        first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 500; 100 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 500. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<ChallengeResultConnection>> {
-        let (first, after) = window(first, after)?;
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        let window = window(&args)?;
         let wanted = filter(netuid, profile, challenge, reporter)?;
         let read = loaders(ctx)?
             .reads
             .run("scores", move |reader| reader.scores(&wanted));
         let mut records = read.await?;
-        records.retain(|record| after.is_none_or(|after| record.number > after));
-        let more = records.len() > first;
-        records.truncate(first);
-        let last = records.last().map(|record| record.number);
-        let page = ports::ResultPage {
-            records,
-            next: last.or(after).filter(|_| more),
-        };
-        Ok(Some(ChallengeResultConnection::new(page, after)))
+        let start = window.start().map(number_at);
+        if window.back {
+            records.reverse();
+            records.retain(|record| start.is_none_or(|start| record.number < start));
+        } else {
+            records.retain(|record| start.is_none_or(|start| record.number > start));
+        }
+        Ok(Some(ChallengeResultConnection::new(&window, records, None)))
     }
 
     /// Scores beside an epoch, hotkey by hotkey: what was scored, what validators gave, what the chain

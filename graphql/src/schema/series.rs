@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, Object, SimpleObject};
 use chain_metadata::{BlockNumber, NetUid};
 
+use super::connection::{EpochConnection, PageInfo};
 use super::error::{ApiError, Res};
-use super::history::{Window, by_block, cursor};
+use super::history::cursor;
 use super::paging::Kind;
 use super::scalars::{U64, normalized};
+use super::stamp::Stamp;
 use super::tenancy::TenancyNode;
+use super::window::{Order, Window, by_block};
 use crate::loaders::loaders;
 use crate::ports::{self, Reader, SeriesWanted};
 
@@ -63,7 +66,10 @@ pub(crate) struct SeriesValue {
 
 /// Values of a neuron at the end of one block.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub(crate) struct SeriesPoint {
+    #[graphql(skip)]
+    netuid: NetUid,
     /// Height of the block.
     block_number: u32,
     /// The epoch's index as the chain counts (SubnetEpochIndex); null in runtimes that do not, and
@@ -71,6 +77,14 @@ pub(crate) struct SeriesPoint {
     epoch_index: Option<U64>,
     /// The values, in the order of `fields`.
     values: Vec<SeriesValue>,
+}
+
+#[ComplexObject]
+impl SeriesPoint {
+    /// Which state the values are from. Null only together with an error.
+    async fn stamp(&self, ctx: &Context<'_>) -> Res<Option<Stamp>> {
+        Stamp::at(ctx, self.block_number, Some(self.netuid)).await
+    }
 }
 
 /// The part of a series that belongs to one tenancy.
@@ -87,10 +101,14 @@ pub(crate) struct SeriesSegment {
 pub(crate) struct SeriesConnection {
     /// The segments.
     segments: Vec<SeriesSegment>,
-    /// Whether later points may follow. One request reads only so much: a page may hold fewer than
+    /// Where this page stands. One request reads only so much: a page may hold fewer points than
     /// asked for and still be followed by others.
+    page_info: PageInfo,
+    /// Whether later points may follow.
+    #[graphql(deprecation = "Use pageInfo { hasNextPage }.")]
     has_next_page: bool,
     /// To give as `after` for the next page; null when nothing follows.
+    #[graphql(deprecation = "Use pageInfo { endCursor }.")]
     end_cursor: Option<String>,
 }
 
@@ -121,13 +139,21 @@ pub(crate) async fn page(
     wanted: SeriesWanted,
     window: Window,
 ) -> Res<SeriesConnection> {
-    let Window { first, after } = window;
-    let fields = wanted.fields.clone();
+    let (after, size) = (window.start(), window.size);
+    let (fields, netuid) = (wanted.fields.clone(), wanted.netuid);
     let read = loaders(ctx)?
         .reads
-        .run("series", move |reader| reader.series(&wanted, after, first));
+        .run("series", move |reader| reader.series(&wanted, after, size));
     let found = read.await?;
+    let places = found.segments.iter().flat_map(|(tenancy, points)| {
+        let uid = u32::from(tenancy.uid.0);
+        points.iter().map(move |point| ((point.block, uid), ()))
+    });
+    let mut places: Vec<_> = places.collect();
+    places.sort_unstable();
+    let page_info = PageInfo::of(&window.page(Order::OldestFirst, places, found.next));
     let point = |point: ports::SeriesPoint| SeriesPoint {
+        netuid,
         block_number: point.block,
         epoch_index: point.epoch.map(U64),
         values: fields
@@ -144,6 +170,7 @@ pub(crate) async fn page(
                 points: points.into_iter().map(point).collect(),
             })
             .collect(),
+        page_info,
         has_next_page: found.next.is_some(),
         end_cursor: found.next.map(|place| cursor(Kind::Point, place)),
     })
@@ -177,36 +204,28 @@ impl EpochNode {
         self.0.index.map(U64)
     }
 
+    /// Which state its results are in. Null only together with an error.
+    async fn stamp(&self, ctx: &Context<'_>) -> Res<Option<Stamp>> {
+        Stamp::at(ctx, self.0.block, Some(self.0.netuid)).await
+    }
+
     /// Mechanisms whose consensus ran, 1 or more.
     async fn mechanism_count(&self) -> u8 {
         self.0.mechanisms
     }
 }
 
-/// A page of epochs, oldest first.
-#[derive(SimpleObject)]
-pub(crate) struct EpochConnection {
-    /// The epochs.
-    nodes: Vec<EpochNode>,
-    /// Whether later ones may follow.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
 pub(crate) async fn epochs(
     ctx: &Context<'_>,
     netuid: NetUid,
-    (from, to): (BlockNumber, BlockNumber),
+    range: (BlockNumber, BlockNumber),
     window: Window,
 ) -> Res<EpochConnection> {
-    let read = move |reader: &dyn Reader, from, first| reader.epochs(netuid, from, to, first);
+    let read = move |reader: &dyn Reader, (from, to), newest_first, size| match newest_first {
+        true => reader.epochs_down(netuid, from, to, size),
+        false => reader.epochs(netuid, from, to, size),
+    };
     let block_of = |epoch: &ports::Epoch| epoch.block;
-    let list = ("epochs", Kind::Epoch);
-    let (found, end_cursor) = by_block(ctx, list, (from, to), window, read, block_of).await?;
-    Ok(EpochConnection {
-        nodes: found.into_iter().map(EpochNode).collect(),
-        has_next_page: end_cursor.is_some(),
-        end_cursor,
-    })
+    let page = by_block(ctx, "epochs", range, window, read, block_of).await?;
+    Ok(EpochConnection(page.map(EpochNode)))
 }

@@ -1,26 +1,20 @@
 //! Stake at a block, and the ledger of its movements.
 
-use async_graphql::{Context, Enum, SimpleObject};
-use chain_metadata::NetUid;
+use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
+use chain_metadata::{BlockNumber, NetUid};
 
-use super::as_of::{self, AsOf};
+use super::account::AccountNode;
 use super::commit::CallLink;
+use super::connection::{StakeConnection, StakeMovementConnection};
 use super::error::{ApiError, Res};
-use super::paging::{Cursor, Kind};
+use super::paging::{DEFAULT_LISTED, Kind, MAX_LISTED, PageArgs, page_in_block};
 use super::scalars::{Account, Bytes, Json, U64};
+use super::stamp::Stamp;
+use super::window::Order;
 use crate::loaders::loaders;
 use crate::ports::{
     self, StakeFilter, StakeMovement, StakeMovementId, StakeOf, StakeShare, StakeSide,
 };
-
-/// Most movements on one page.
-const MAX_MOVEMENTS: i32 = 100;
-/// Movements on a page when no size is given.
-pub(crate) const DEFAULT_MOVEMENTS: i32 = 20;
-/// Most rows of stake on one page.
-const MAX_SHARES: i32 = 1000;
-/// Rows of stake on a page when no size is given.
-pub(crate) const DEFAULT_SHARES: i32 = 100;
 
 /// Kinds of movements of stake, each told by an event of its own. A move between subnets is told by
 /// several: a removal, an addition and the move.
@@ -80,7 +74,7 @@ impl From<StakeSide> for StakeSideNode {
 
 /// A movement of stake, as an event tells of it. Amounts are the event's own integers.
 #[derive(SimpleObject)]
-#[graphql(name = "StakeMovement")]
+#[graphql(name = "StakeMovement", complex)]
 pub(crate) struct StakeMovementNode {
     /// Names the movement: height and place among the movements of that block, such as 112-0.
     id: String,
@@ -121,23 +115,10 @@ impl From<StakeMovement> for StakeMovementNode {
     }
 }
 
-/// A page of the ledger of stake, newest first. There is no total: counting would read the whole
-/// ledger.
-#[derive(SimpleObject)]
-pub(crate) struct StakeMovementConnection {
-    /// The movements.
-    nodes: Vec<StakeMovementNode>,
-    /// Whether older movements may follow. With filters that hardly anything passes, a page may
-    /// hold fewer than asked for, even none, and still be followed by others.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
 /// What a coldkey has on a hotkey in a subnet, as the chain stores it. It is a share of the
 /// hotkey's pool: how much alpha that is, is reckoned by the runtime and not stored.
 #[derive(SimpleObject)]
-#[graphql(name = "Stake")]
+#[graphql(name = "Stake", complex)]
 pub(crate) struct StakeNode {
     /// Height of the block at whose end it was so.
     as_of_block: u32,
@@ -163,36 +144,29 @@ pub(crate) struct StakeNode {
     pool_shares: Option<Json>,
 }
 
-/// A page of rows of stake, by hotkey, coldkey and subnet.
-#[derive(SimpleObject)]
-pub(crate) struct StakeConnection {
-    /// The rows.
-    nodes: Vec<StakeNode>,
-    /// How many rows there are on all pages.
-    total_count: u32,
-    /// Whether rows follow.
-    has_next_page: bool,
-    /// To give as `after` for the next page, with the same other arguments; null when nothing
-    /// follows.
-    end_cursor: Option<String>,
-}
+#[ComplexObject]
+impl StakeNode {
+    /// Which state this is. Null only together with an error.
+    async fn stamp(&self, ctx: &Context<'_>) -> Res<Option<Stamp>> {
+        Stamp::at(ctx, self.as_of_block, self.netuid.map(NetUid)).await
+    }
 
-fn size(first: i32, most: i32) -> Res<usize> {
-    match usize::try_from(first) {
-        Ok(size) if first <= most => Ok(size),
-        _ => Err(ApiError::bad_input(format!(
-            "`first` is {first}, but must be from 0 to {most}; take further pages with a cursor"
-        ))),
+    /// The hotkey as an account at the same block.
+    async fn hotkey_account(&self) -> AccountNode {
+        AccountNode::at(self.as_of_block, self.hotkey.0)
+    }
+
+    /// The coldkey as an account at the same block.
+    async fn coldkey_account(&self) -> AccountNode {
+        AccountNode::at(self.as_of_block, self.coldkey.0)
     }
 }
 
-fn cursor(after: Option<&str>, kind: Kind) -> Res<Option<Cursor>> {
-    match after.map(Cursor::decode_cursor) {
-        None => Ok(None),
-        Some(Ok(cursor)) if cursor.kind == kind => Ok(Some(cursor)),
-        Some(_) => Err(ApiError::bad_input(
-            "`after` is not a cursor of this list; take one from its `endCursor`",
-        )),
+#[ComplexObject]
+impl StakeMovementNode {
+    /// The state at the end of its block. Null only together with an error.
+    async fn stamp(&self, ctx: &Context<'_>) -> Res<Option<Stamp>> {
+        Stamp::at(ctx, self.block_number, None).await
     }
 }
 
@@ -200,30 +174,25 @@ fn cursor(after: Option<&str>, kind: Kind) -> Res<Option<Cursor>> {
 pub(crate) async fn movements(
     ctx: &Context<'_>,
     filter: StakeFilter,
-    as_of: Option<AsOf>,
-    first: i32,
-    after: Option<String>,
+    at: BlockNumber,
+    args: PageArgs,
 ) -> Res<StakeMovementConnection> {
-    let at = as_of::resolve(ctx, as_of).await?;
-    let first = size(first, MAX_MOVEMENTS)?;
-    let before = cursor(after.as_deref(), Kind::StakeMovement)?.map(|c| StakeMovementId {
-        block: c.block,
-        index: c.index,
-    });
-    let read = loaders(ctx)?.reads.run("stake_movements", move |reader| {
-        reader.stake_movements(at, &filter, before, first)
-    });
-    let page = read.await?;
-    let cursor = |id: StakeMovementId| Cursor {
-        kind: Kind::StakeMovement,
-        block: id.block,
-        index: id.index,
-    };
-    Ok(StakeMovementConnection {
-        nodes: page.movements.into_iter().map(Into::into).collect(),
-        has_next_page: page.next.is_some(),
-        end_cursor: page.next.map(|id| cursor(id).encode_cursor()),
-    })
+    let window = args.window(Kind::StakeMovement, DEFAULT_LISTED, MAX_LISTED)?;
+    let start = window.start();
+    let start = start.map(|(block, index)| StakeMovementId { block, index });
+    let (back, size) = (window.back, window.size);
+    let read = loaders(ctx)?
+        .reads
+        .run("stake_movements", move |reader| match back {
+            true => reader.stake_movements_up(at, &filter, start, size),
+            false => reader.stake_movements(at, &filter, start, size),
+        });
+    let found = read.await?;
+    let place = |id: StakeMovementId| (id.block, id.index);
+    let items = found.movements.into_iter();
+    let items = items.map(|moved| (place(moved.id), moved.into()));
+    let page = window.page(Order::NewestFirst, items.collect(), found.next.map(place));
+    Ok(StakeMovementConnection(page))
 }
 
 /// The page of rows of stake at a block.
@@ -231,58 +200,31 @@ pub(crate) async fn page(
     ctx: &Context<'_>,
     (hotkey, coldkey): (Option<Account>, Option<Account>),
     netuid: Option<u16>,
-    as_of: Option<AsOf>,
-    first: i32,
-    after: Option<String>,
+    at: BlockNumber,
+    args: PageArgs,
 ) -> Res<StakeConnection> {
     let of = match (coldkey, hotkey) {
         (Some(coldkey), _) => StakeOf::Coldkey(coldkey.0),
         (None, Some(hotkey)) => StakeOf::Hotkey(hotkey.0),
         (None, None) => return Err(ApiError::bad_input("give `hotkey`, `coldkey` or both")),
     };
-    let at = as_of::resolve(ctx, as_of).await?;
-    let first = size(first, MAX_SHARES)?;
+    let netuid = netuid.map(NetUid);
+    let rows = loaders(ctx)?.stakes.load((at, of, netuid)).await?;
+    let wanted = |row: &&StakeShare| hotkey.is_none_or(|hotkey| hotkey.0 == row.hotkey);
     // Rows at one block never change, so a row's place in the list names it.
-    let from = match cursor(after.as_deref(), Kind::Stake)? {
-        None => 0,
-        Some(cursor) if cursor.block == at => usize::try_from(cursor.index).unwrap_or(usize::MAX),
-        Some(cursor) => {
-            return Err(ApiError::bad_input(format!(
-                "the cursor belongs to block {}, not to block {at}; give `asOf` for all pages",
-                cursor.block
-            )));
-        }
-    };
-    let read = loaders(ctx)?.reads.run("stake", move |reader| {
-        reader.stake(at, of, netuid.map(NetUid))
-    });
-    let mut rows = read.await?;
-    rows.retain(|row| hotkey.is_none_or(|hotkey| hotkey.0 == row.hotkey));
-    let next = from.saturating_add(first);
-    let more = next < rows.len();
-    let total = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let node = |row: StakeShare| StakeNode {
+    let rows: Vec<_> = (0_u32..).zip(rows.iter().filter(wanted)).collect();
+    let page = page_in_block(rows, |(index, _)| *index, at, Kind::Stake, &args)?;
+    let node = |(_, row): (u32, &StakeShare)| StakeNode {
         as_of_block: at,
-        entry: row.entry,
+        entry: row.entry.clone(),
         hotkey: Account(row.hotkey),
         coldkey: Account(row.coldkey),
         netuid: row.netuid.map(|n| n.0),
-        value: row.value.map(Json),
-        bytes: Bytes(row.bytes),
+        value: row.value.clone().map(Json),
+        bytes: Bytes(row.bytes.clone()),
         changed_at: row.changed_at,
         pool_alpha: row.pool_alpha.map(U64),
-        pool_shares: row.pool_shares.map(Json),
+        pool_shares: row.pool_shares.clone().map(Json),
     };
-    let index = u32::try_from(next).unwrap_or(u32::MAX);
-    let end = Cursor {
-        kind: Kind::Stake,
-        block: at,
-        index,
-    };
-    Ok(StakeConnection {
-        nodes: rows.into_iter().skip(from).take(first).map(node).collect(),
-        total_count: total,
-        has_next_page: more,
-        end_cursor: more.then(|| end.encode_cursor()),
-    })
+    Ok(StakeConnection(page.map(node)))
 }

@@ -12,9 +12,9 @@ pub(crate) struct Status {
     genesis_hash: Hash,
     /// The chain's name as its node tells it; null when no node ever told.
     chain: Option<String>,
-    /// Lowest stored block; null while nothing is stored.
+    /// Height of the lowest stored block; null while nothing is stored.
     first: Option<u32>,
-    /// Highest stored block; null while nothing is stored.
+    /// Height of the highest stored block; null while nothing is stored.
     last: Option<u32>,
     /// Hash of the highest stored block; null while nothing is stored.
     last_hash: Option<Hash>,

@@ -5,37 +5,15 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, SimpleObject};
 use chain_metadata::{BlockNumber, MechId, NetUid};
 
+use super::account::AccountNode;
 use super::cost;
 use super::error::Res;
 use super::matrix::{self, MatrixNode, Which};
 use super::metagraph::MetagraphNode;
-use super::scalars::{Account, Hash, Json, U64};
+use super::scalars::{Account, Json, U64};
+use super::stamp::Stamp;
 use crate::loaders::loaders;
 use crate::ports::{self, Subnet};
-
-/// Which state a group of values was read from.
-#[derive(SimpleObject, Clone, Copy)]
-pub(crate) struct Stamp {
-    /// The block asked for; the values are those at its end.
-    block: u32,
-    /// Hash of that block.
-    hash: Hash,
-    /// Spec version of the runtime whose metadata the values were decoded with.
-    spec_version: u32,
-    /// Whether the block is finalized.
-    finalized: bool,
-}
-
-impl From<ports::Stamp> for Stamp {
-    fn from(stamp: ports::Stamp) -> Self {
-        Self {
-            block: stamp.block,
-            hash: Hash(stamp.hash),
-            spec_version: stamp.spec_version,
-            finalized: stamp.finalized,
-        }
-    }
-}
 
 /// A subnet as shown.
 pub(crate) struct SubnetNode(pub(crate) Arc<Subnet>);
@@ -64,7 +42,7 @@ impl SubnetNode {
 impl SubnetNode {
     /// Which state this is.
     async fn stamp(&self) -> Stamp {
-        self.0.stamp.into()
+        Stamp::of(self.0.stamp, self.0.netuid)
     }
 
     /// Number of the subnet; 0 is the root network.
@@ -103,6 +81,12 @@ impl SubnetNode {
     /// The owner's coldkey (SubnetOwner); null when none is stored, as for the root network.
     async fn owner(&self) -> Option<Account> {
         self.0.owner.map(Account)
+    }
+
+    /// The owner's coldkey as an account at the same block; null when owner is.
+    async fn owner_account(&self) -> Option<AccountNode> {
+        let owner = self.0.owner?;
+        Some(AccountNode::at(self.0.stamp.block, owner))
     }
 
     /// The owner's hotkey (SubnetOwnerHotkey); null when none is stored.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, SimpleObject};
+use async_graphql::{Context, Enum, Object};
 use chain_metadata::{BlockNumber, NetUid, Uid};
 
+use super::account::AccountNode;
+use super::connection::TenancyConnection;
 use super::cost;
 use super::error::{ApiError, Res};
-use super::history::{Window, cursor};
-use super::paging::Kind;
 use super::scalars::{Account, U64};
+use super::window::{Order, Window};
 use crate::loaders::loaders;
 use crate::ports::{self, Tenancy, Whose};
 
@@ -66,6 +67,11 @@ impl TenancyNode {
         Account(self.0.hotkey)
     }
 
+    /// The hotkey as an account, at the highest stored block.
+    async fn account(&self, ctx: &Context<'_>) -> Res<AccountNode> {
+        AccountNode::now(ctx, self.0.hotkey).await
+    }
+
     /// Height of the first block at whose end it holds the uid; the first stored block when it
     /// began before.
     async fn from_block(&self) -> u32 {
@@ -120,17 +126,6 @@ impl TenancyNode {
     }
 }
 
-/// A page of tenancies, newest first.
-#[derive(SimpleObject)]
-pub(crate) struct TenancyConnection {
-    /// The tenancies.
-    nodes: Vec<TenancyNode>,
-    /// Whether older ones may follow.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
 /// Whose histories are asked for: a uid or a hotkey, not both.
 pub(crate) fn whose(uid: Option<u16>, hotkey: Option<Account>) -> Res<Whose> {
     match (uid, hotkey) {
@@ -146,17 +141,16 @@ pub(crate) async fn page(
     whose: Whose,
     window: Window,
 ) -> Res<TenancyConnection> {
-    let Window { first, after } = window;
-    let read = loaders(ctx)?.reads.run("tenancies", move |reader| {
-        reader.tenancies(NetUid(netuid), whose, after, first)
-    });
-    let found = read.await?;
-    let last = found.last().filter(|_| found.len() >= first);
-    let end_cursor = last.map(|t| cursor(Kind::Tenancy, (t.from, u32::from(t.uid.0))));
-    let nodes = found.into_iter().map(|t| TenancyNode(Arc::new(t)));
-    Ok(TenancyConnection {
-        nodes: nodes.collect(),
-        has_next_page: end_cursor.is_some(),
-        end_cursor,
-    })
+    let (netuid, start, size) = (NetUid(netuid), window.start(), window.one_more());
+    let back = window.back;
+    let read = loaders(ctx)?
+        .reads
+        .run("tenancies", move |reader| match back {
+            true => reader.tenancies_up(netuid, whose, start, size),
+            false => reader.tenancies(netuid, whose, start, size),
+        });
+    let found = read.await?.into_iter();
+    let items = found.map(|t| ((t.from, u32::from(t.uid.0)), TenancyNode(Arc::new(t))));
+    let page = window.page(Order::NewestFirst, items.collect(), None);
+    Ok(TenancyConnection(page))
 }

@@ -5,19 +5,21 @@ mod queries;
 use async_graphql::{Context, Enum, Object, SimpleObject};
 use chain_metadata::{MechId, NetUid};
 
+use super::connection::VerificationConnection;
 use super::cost;
 use super::error::{ApiError, Res};
-use super::paging::{Cursor, Kind};
+use super::paging::{Kind, PageArgs};
 use super::scalars::{Hash, U64};
+use super::window::{Order, Place};
 use crate::loaders::loaders;
 use crate::ports::{self, Verification, VerificationFilter, VerificationId};
 
 pub(crate) use queries::Verifications;
 
 /// Most records on one page.
-const MAX_RECORDS: i32 = 200;
+const MAX_RECORDS: u32 = 200;
 /// Records on a page when no size is given.
-pub(crate) const DEFAULT_RECORDS: i32 = 20;
+const DEFAULT_RECORDS: u32 = 20;
 
 /// The outcome for an epoch that was computed again.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub(crate) struct FieldVerdict {
     differing: u32,
     /// The greatest difference, in raw units; never scaled.
     max_abs_diff: U64,
-    /// The lowest uid with a difference, of bonds the validator's; null when none differs.
+    /// Number of the lowest neuron with a difference, of bonds the validator's; null when none differs.
     first_uid: Option<u16>,
 }
 
@@ -227,18 +229,6 @@ impl From<ports::ComparedNeuron> for ComparedNeuron {
     }
 }
 
-/// A page of verification records, newest first. There is no total.
-#[derive(SimpleObject)]
-pub(crate) struct VerificationConnection {
-    /// The records.
-    nodes: Vec<VerificationNode>,
-    /// Whether older records may follow. With a filter that hardly anything passes, a page may hold
-    /// fewer records than asked for and still be followed by others.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
-}
-
 /// What the records of a range of blocks say together.
 #[derive(SimpleObject)]
 pub(crate) struct VerificationSummary {
@@ -347,7 +337,7 @@ pub(crate) struct Badge {
     all_exact: bool,
     /// Epochs with a record.
     epochs: U64,
-    /// Those that are exact.
+    /// How many of them are exact.
     exact: U64,
     /// The newest record; null when there is none.
     newest: Option<VerificationNode>,
@@ -393,55 +383,49 @@ pub(crate) struct Wanted {
 pub(crate) async fn page(
     ctx: &Context<'_>,
     wanted: Wanted,
-    first: i32,
-    after: Option<String>,
+    args: PageArgs,
 ) -> Res<VerificationConnection> {
     let (from, to) = range(ctx, wanted.from, wanted.to).await?;
-    let size = usize::try_from(first).ok().filter(|_| first <= MAX_RECORDS);
-    let Some(size) = size else {
-        return Err(ApiError::bad_input(format!(
-            "`first` is {first}, but must be from 0 to {MAX_RECORDS}; take further pages with a cursor"
-        )));
-    };
-    let before = match after.as_deref().map(Cursor::decode_cursor) {
-        None => None,
-        Some(Ok(cursor)) if cursor.kind == Kind::Verification => Some(id_of(cursor)),
-        Some(_) => {
-            return Err(ApiError::bad_input(
-                "`after` is not a cursor of this list; take one from its `endCursor`",
-            ));
-        }
-    };
+    let window = args.window(Kind::Verification, DEFAULT_RECORDS, MAX_RECORDS)?;
     let filter = VerificationFilter {
         netuid: wanted.netuid.map(NetUid),
         from,
         to,
         verdict: wanted.verdict.map(Into::into),
     };
-    let read = loaders(ctx)?.reads.run("verifications", move |reader| {
-        reader.verifications(&filter, before, size)
+    let (start, back, size) = (window.start().map(id_at), window.back, window.size);
+    let read = loaders(ctx)?
+        .reads
+        .run("verifications", move |reader| match back {
+            true => reader.verifications_up(&filter, start, size),
+            false => reader.verifications(&filter, start, size),
+        });
+    let found = read.await?;
+    let items = found.records.into_iter().map(|record| {
+        let id = VerificationId {
+            block: record.block,
+            netuid: record.netuid,
+            mechanism: record.mechanism,
+        };
+        (place_of(id), VerificationNode(record))
     });
-    let page = read.await?;
-    Ok(VerificationConnection {
-        nodes: page.records.into_iter().map(VerificationNode).collect(),
-        has_next_page: page.next.is_some(),
-        end_cursor: page.next.map(|id| cursor_of(id).encode_cursor()),
-    })
+    let page = window.page(
+        Order::NewestFirst,
+        items.collect(),
+        found.next.map(place_of),
+    );
+    Ok(VerificationConnection(page))
 }
 
-fn cursor_of(id: VerificationId) -> Cursor {
+fn place_of(id: VerificationId) -> Place {
     let [high, low] = id.netuid.0.to_be_bytes();
-    Cursor {
-        kind: Kind::Verification,
-        block: id.block,
-        index: u32::from_be_bytes([0, high, low, id.mechanism.0]),
-    }
+    (id.block, u32::from_be_bytes([0, high, low, id.mechanism.0]))
 }
 
-fn id_of(cursor: Cursor) -> VerificationId {
-    let [_, high, low, mechanism] = cursor.index.to_be_bytes();
+fn id_at((block, index): Place) -> VerificationId {
+    let [_, high, low, mechanism] = index.to_be_bytes();
     VerificationId {
-        block: cursor.block,
+        block,
         netuid: NetUid(u16::from_be_bytes([high, low])),
         mechanism: MechId(mechanism),
     }

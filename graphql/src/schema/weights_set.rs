@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, SimpleObject};
-use chain_metadata::{BlockNumber, MechId, NetUid, Uid};
+use async_graphql::{Context, Enum, Object};
+use chain_metadata::{BlockNumber, NetUid};
 
+use super::account::AccountNode;
 use super::commit::{CallLink, CommitNode};
+use super::connection::{BondsVersionConnection, WeightsVersionConnection};
 use super::cost;
 use super::error::Res;
-use super::history::{Window, by_block};
 use super::matrix::Entry;
-use super::paging::Kind;
+use super::paging::{Cursor, Page};
 use super::scalars::{Account, U64};
-use crate::ports::{self, Reader, WeightsSet, WeightsVersion};
+use super::stamp::Stamp;
+use super::window::{Window, by_block};
+use crate::ports::{self, Reader, VersionsOf, WeightsSet, WeightsVersion};
 
 /// What set a row of the weight matrix.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,12 @@ impl WeightsSetNode {
         self.0.hotkey.map(Account)
     }
 
+    /// That hotkey as an account, at the end of the block; null when the hotkey is.
+    async fn account(&self) -> Option<AccountNode> {
+        let hotkey = self.0.hotkey?;
+        Some(AccountNode::at(self.0.block, hotkey))
+    }
+
     /// The call, its path inside batches, proxies and the like included; null when the chain did
     /// it without an extrinsic.
     async fn made_by(&self) -> Option<CallLink> {
@@ -84,26 +93,34 @@ impl WeightsSetNode {
 }
 
 /// A version of a row, as shown.
-pub(crate) struct VersionNode(WeightsVersion);
+pub(crate) struct VersionNode {
+    netuid: NetUid,
+    version: WeightsVersion,
+}
 
 /// A version of a row of the weight matrix: from its block on, until the next one.
 #[Object(name = "WeightsVersion")]
 impl VersionNode {
     /// Height of the first block at whose end the row was so.
     async fn block_number(&self) -> u32 {
-        self.0.block
+        self.version.block
+    }
+
+    /// Which state it is from. Null only together with an error.
+    async fn stamp(&self, ctx: &Context<'_>) -> Res<Option<Stamp>> {
+        Stamp::at(ctx, self.version.block, Some(self.netuid)).await
     }
 
     /// How many entries it holds; null when the row was taken away.
     async fn entry_count(&self) -> Option<u32> {
-        let entries = self.0.entries.as_ref();
+        let entries = self.version.entries.as_ref();
         entries.map(|e| u32::try_from(e.len()).unwrap_or(u32::MAX))
     }
 
     /// Its entries, in the stored order; null when the row was taken away.
     #[graphql(complexity = "cost::entries(child_complexity)")]
     async fn entries(&self) -> Option<Vec<Entry>> {
-        let entries = self.0.entries.as_ref()?.iter();
+        let entries = self.version.entries.as_ref()?.iter();
         Some(
             entries
                 .map(|(uid, value)| Entry::new(*uid, *value))
@@ -114,7 +131,7 @@ impl VersionNode {
     /// The uids of the entries as one list, in the stored order; null when the row was taken away.
     #[graphql(complexity = "cost::numbers()")]
     async fn uids(&self) -> Option<Vec<u16>> {
-        let entries = self.0.entries.as_ref()?.iter();
+        let entries = self.version.entries.as_ref()?.iter();
         Some(entries.map(|(uid, _)| *uid).collect())
     }
 
@@ -122,42 +139,103 @@ impl VersionNode {
     /// the row was taken away.
     #[graphql(complexity = "cost::numbers()")]
     async fn values(&self) -> Option<Vec<u16>> {
-        let entries = self.0.entries.as_ref()?.iter();
+        let entries = self.version.entries.as_ref()?.iter();
         Some(entries.map(|(_, value)| *value).collect())
     }
 
     /// What set it; null when the row was taken away with its neuron, when it is as found in the
     /// first stored block, and when it was written past the pallet.
     async fn set_by(&self) -> Option<WeightsSetNode> {
-        let set = self.0.set_by.clone();
+        let set = self.version.set_by.clone();
         set.map(|set| WeightsSetNode(Arc::new(set)))
     }
 }
 
-/// A page of versions of a row, oldest first.
-#[derive(SimpleObject)]
-pub(crate) struct WeightsVersionConnection {
-    /// The versions.
-    nodes: Vec<VersionNode>,
-    /// Whether later ones may follow.
-    has_next_page: bool,
-    /// To give as `after` for the next page; null when nothing follows.
-    end_cursor: Option<String>,
+/// A version of a row of the bond matrix, as shown.
+pub(crate) struct BondsVersionNode(VersionNode);
+
+/// A version of a row of the bond matrix: from its block on, until the next one.
+#[Object(name = "BondsVersion")]
+impl BondsVersionNode {
+    /// Height of the first block at whose end the row was so.
+    async fn block_number(&self) -> u32 {
+        self.0.version.block
+    }
+
+    /// Which state it is from. Null only together with an error.
+    async fn stamp(&self, ctx: &Context<'_>) -> Res<Option<Stamp>> {
+        Stamp::at(ctx, self.0.version.block, Some(self.0.netuid)).await
+    }
+
+    /// How many entries it holds; null when the row was taken away.
+    async fn entry_count(&self) -> Option<u32> {
+        let entries = self.0.version.entries.as_ref();
+        entries.map(|e| u32::try_from(e.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Its entries, in the stored order; null when the row was taken away.
+    #[graphql(complexity = "cost::entries(child_complexity)")]
+    async fn entries(&self) -> Option<Vec<Entry>> {
+        let entries = self.0.version.entries.as_ref()?.iter();
+        Some(
+            entries
+                .map(|(uid, value)| Entry::new(*uid, *value))
+                .collect(),
+        )
+    }
+
+    /// The uids of the entries as one list, in the stored order; null when the row was taken away.
+    #[graphql(complexity = "cost::numbers()")]
+    async fn uids(&self) -> Option<Vec<u16>> {
+        let entries = self.0.version.entries.as_ref()?.iter();
+        Some(entries.map(|(uid, _)| *uid).collect())
+    }
+
+    /// The values of the entries as one list, 0 to 65535 each, in the order of `uids`; null when
+    /// the row was taken away.
+    #[graphql(complexity = "cost::numbers()")]
+    async fn values(&self) -> Option<Vec<u16>> {
+        let entries = self.0.version.entries.as_ref()?.iter();
+        Some(entries.map(|(_, value)| *value).collect())
+    }
+}
+
+async fn read(
+    ctx: &Context<'_>,
+    row: VersionsOf,
+    range: (BlockNumber, BlockNumber),
+    window: Window,
+) -> Res<Page<(Cursor, VersionNode)>> {
+    let name = if row.bonds {
+        "bond_changes"
+    } else {
+        "weight_changes"
+    };
+    let read = move |reader: &dyn Reader, (from, to), newest_first, size| {
+        reader.row_versions(row, from, to, newest_first, size)
+    };
+    let block_of = |version: &WeightsVersion| version.block;
+    let page = by_block(ctx, name, range, window, read, block_of).await?;
+    let netuid = row.netuid;
+    Ok(page.map(|version| VersionNode { netuid, version }))
 }
 
 pub(crate) async fn versions(
     ctx: &Context<'_>,
-    row: (NetUid, MechId, Uid),
-    (from, to): (BlockNumber, BlockNumber),
+    row: VersionsOf,
+    range: (BlockNumber, BlockNumber),
     window: Window,
 ) -> Res<WeightsVersionConnection> {
-    let read = move |reader: &dyn Reader, from, first| reader.weight_changes(row, from, to, first);
-    let block_of = |version: &WeightsVersion| version.block;
-    let list = ("weight_changes", Kind::Version);
-    let (found, end_cursor) = by_block(ctx, list, (from, to), window, read, block_of).await?;
-    Ok(WeightsVersionConnection {
-        nodes: found.into_iter().map(VersionNode).collect(),
-        has_next_page: end_cursor.is_some(),
-        end_cursor,
-    })
+    let page = read(ctx, row, range, window).await?;
+    Ok(WeightsVersionConnection(page))
+}
+
+pub(crate) async fn bonds(
+    ctx: &Context<'_>,
+    row: VersionsOf,
+    range: (BlockNumber, BlockNumber),
+    window: Window,
+) -> Res<BondsVersionConnection> {
+    let page = read(ctx, row, range, window).await?;
+    Ok(BondsVersionConnection(page.map(BondsVersionNode)))
 }

@@ -1,16 +1,18 @@
-//! POST `/graphql`: one JSON request, one JSON answer.
+//! POST `/graphql`: one JSON request, one JSON answer. GET with a query string asks the same way,
+//! and without one shows the query page.
 
 use async_graphql::ServerError;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Request, State};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde::Deserialize;
 
-use super::{App, rest};
+use super::{App, pages, rest};
 use crate::schema::error::{INTERNAL_TEXT, code};
-use crate::schema::limits::{over_limit, refusal, timed_out};
+use crate::schema::limits::{self, over_limit, refusal, timed_out};
 
 /// Executes one request.
 pub(super) async fn execute(
@@ -27,14 +29,111 @@ pub(super) async fn execute(
             return failed(rejection.status(), error);
         }
     };
-    let request = match parse(&body) {
-        Ok(request) => request,
-        Err(error) => return failed(StatusCode::BAD_REQUEST, *error),
+    match parse(&body) {
+        Ok(request) => answer(&app, request).await,
+        Err(error) => failed(StatusCode::BAD_REQUEST, *error),
+    }
+}
+
+/// What a query string asks for. It can only read, as everything here.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    query: Option<String>,
+    variables: Option<String>,
+    #[serde(rename = "operationName")]
+    operation_name: Option<String>,
+    extensions: Option<String>,
+}
+
+/// Executes the request of a query string; without one the query page, if there is one.
+pub(super) async fn get(
+    State(app): State<App>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let asked = match asked {
+        Ok(Query(asked)) => asked,
+        Err(rejection) => {
+            let error = refusal(code::BAD_INPUT, rejection.body_text());
+            return failed(rejection.status(), error);
+        }
     };
+    if asked.query.is_none() && asked.extensions.is_none() {
+        if app.options.query_page {
+            return pages::query_page().await;
+        }
+        let text = "ask with POST, or with GET and `query` or `extensions` in the query string";
+        let mut response = failed(
+            StatusCode::METHOD_NOT_ALLOWED,
+            refusal(code::BAD_INPUT, text),
+        );
+        let allow = HeaderValue::from_static("POST");
+        response.headers_mut().insert(header::ALLOW, allow);
+        return response;
+    }
+    match of_query(asked, app.limits.body_bytes) {
+        Ok(request) => answer(&app, request).await,
+        Err(error) => failed(StatusCode::BAD_REQUEST, *error),
+    }
+}
+
+/// The same request as a body would hold.
+fn of_query(asked: Asked, most: usize) -> Result<async_graphql::Request, Box<ServerError>> {
+    let bad = |text: String| Box::new(refusal(code::BAD_INPUT, text));
+    let parts = [&asked.query, &asked.variables, &asked.extensions];
+    let size: usize = parts
+        .iter()
+        .flat_map(|part| part.as_deref())
+        .map(str::len)
+        .sum();
+    if size > most {
+        return Err(Box::new(over_limit(
+            "query string in bytes",
+            size,
+            most,
+            "send a smaller query",
+        )));
+    }
+    let json = |name: &str, text: Option<String>| match text {
+        None => Ok(serde_json::Value::Null),
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|error| bad(format!("`{name}` is not JSON ({error}); send an object"))),
+    };
+    let mut body = serde_json::Map::new();
+    let text = asked.query.map(serde_json::Value::from);
+    body.insert("query".into(), text.unwrap_or_else(|| "".into()));
+    let name = asked.operation_name.map(serde_json::Value::from);
+    body.extend(name.map(|name| ("operationName".into(), name)));
+    for (name, text) in [
+        ("variables", asked.variables),
+        ("extensions", asked.extensions),
+    ] {
+        let value = json(name, text)?;
+        if !value.is_null() {
+            body.insert(name.into(), value);
+        }
+    }
+    serde_json::from_value(body.into()).map_err(|error| {
+        bad(format!(
+            "the query string is not a GraphQL request ({error})"
+        ))
+    })
+}
+
+/// Waits for a place, executes a request and writes the answer.
+async fn answer(app: &App, request: async_graphql::Request) -> Response {
     let turn = tokio::time::timeout(app.limits.query_timeout(), app.queries.acquire()).await;
     let Ok(Ok(_turn)) = turn else {
-        let text = "too many queries are being answered; try again in a moment";
-        return failed(StatusCode::SERVICE_UNAVAILABLE, refusal(code::BUSY, text));
+        let most = app.limits.concurrent_queries;
+        let text = format!(
+            "{most} queries are being answered, and none ended in time; at most so many are at once; try again in a moment"
+        );
+        let mut error = refusal(code::BUSY, text);
+        if let Some(extensions) = &mut error.extensions {
+            extensions.set("limit", "queries at the same time");
+            extensions.set("measured", most.saturating_add(1));
+            extensions.set("allowed", most);
+        }
+        return failed(StatusCode::SERVICE_UNAVAILABLE, error);
     };
     let name = request.operation_name.clone();
     let response = app.api.execute(request).await;
@@ -54,13 +153,7 @@ pub(super) async fn execute(
         }
     };
     if text.len() > app.limits.response_bytes {
-        let advice = "ask for fewer items or fields";
-        let error = over_limit(
-            "answer in bytes",
-            text.len(),
-            app.limits.response_bytes,
-            advice,
-        );
+        let error = limits::too_large(text.len(), app.limits.response_bytes);
         return failed(StatusCode::OK, error);
     }
     json(StatusCode::OK, text)
@@ -79,7 +172,8 @@ fn parse(body: &[u8]) -> Result<async_graphql::Request, Box<ServerError>> {
             "the body is not a GraphQL request ({error}); send {{\"query\": \"…\", \"variables\": {{…}}}} as JSON"
         ))
     })?;
-    if request.query.trim().is_empty() {
+    // A document may be named by its hash instead.
+    if request.query.trim().is_empty() && !request.extensions.contains_key("persistedQuery") {
         return Err(bad("the request holds no `query`".to_owned()));
     }
     Ok(request)

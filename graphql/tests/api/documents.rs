@@ -119,3 +119,79 @@ async fn the_introspection_of_common_tools_passes_the_limits() {
     assert_eq!(data["__schema"]["subscriptionType"]["name"], "Subscription");
     assert_eq!(data["__schema"]["mutationType"], Value::Null);
 }
+
+/// An integer says what it counts, from where, or in which unit: in its own words or in those of its
+/// type.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_integer_says_its_unit_or_range() {
+    const SAID: [&str; 36] = [
+        "height",
+        "number",
+        "index",
+        "0 to",
+        "from 0",
+        "from 1",
+        "position",
+        "millisecond",
+        "bytes",
+        "rao",
+        "65535",
+        "version",
+        "how many",
+        "most ",
+        "count",
+        "place",
+        "levels",
+        "epochs",
+        "blocks",
+        "entries",
+        "units",
+        "10^-9",
+        "nonce",
+        "round",
+        "port",
+        "4 or 6",
+        "records",
+        "integer",
+        "runtime",
+        "of 10",
+        "neuron",
+        "or more",
+        "values",
+        "validators",
+        "fields of",
+        "scaled",
+    ];
+    let query = "{ __schema { types { name kind description
+        fields { name description type { ...T } } inputFields { name description type { ...T } } } } }
+      fragment T on __Type { name ofType { name ofType { name ofType { name } } } }";
+    let server = start(Fake::new()).await;
+    let data = server.data(query).await;
+    let (mut silent, mut integers) = (Vec::new(), 0);
+    for kind in data["__schema"]["types"].as_array().unwrap() {
+        let name = kind["name"].as_str().unwrap();
+        if name.starts_with("__") {
+            continue;
+        }
+        let fields = ["fields", "inputFields"].map(|list| kind[list].as_array());
+        for field in fields.into_iter().flatten().flatten() {
+            let mut inner = &field["type"];
+            while !inner["ofType"].is_null() {
+                inner = &inner["ofType"];
+            }
+            let leaf = inner["name"].as_str().unwrap_or_default();
+            if !["Int", "U32", "U64", "U128", "I64", "I128"].contains(&leaf) {
+                continue;
+            }
+            integers += 1;
+            let own = field["description"].as_str().unwrap_or_default();
+            let all = format!("{own} {}", kind["description"].as_str().unwrap_or_default());
+            let all = all.to_lowercase().replace('\n', " ");
+            if !SAID.iter().any(|word| all.contains(word)) {
+                silent.push(format!("{name}.{}: {own}", field["name"].as_str().unwrap()));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{silent:#?}");
+    assert!(integers > 150, "{integers}");
+}

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 mod changes;
 mod history;
+mod lists;
 mod records;
 pub(crate) mod results;
 pub(crate) mod streams;
@@ -433,6 +434,29 @@ impl Reader for Fake {
         self.count("stake");
         self.check(at)?;
         Ok((1..=5).map(|n| share(n, of, netuid)).collect())
+    }
+
+    fn stakes(&self, keys: &[StakeKey]) -> Result<Vec<Vec<StakeShare>>, ReadError> {
+        self.count("stakes");
+        keys.iter()
+            .map(|(at, of, netuid)| {
+                self.check(*at)?;
+                Ok((1..=5).map(|n| share(n, *of, *netuid)).collect())
+            })
+            .collect()
+    }
+
+    fn commits_named(
+        &self,
+        keys: &[(CommitId, BlockNumber)],
+    ) -> Result<Vec<Option<Commit>>, ReadError> {
+        self.count("commits_named");
+        keys.iter()
+            .map(|(id, at)| {
+                self.check(*at)?;
+                Ok((id.index == 0).then(|| commit(id.block, *at, NetUid(1))))
+            })
+            .collect()
     }
 
     fn verification(

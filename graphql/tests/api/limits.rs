@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::fake::Fake;
 use crate::http::{Server, only_error, start, start_with};
+use crate::socket::Socket;
 
 async fn limited(fake: Fake, change: impl FnOnce(&mut Limits)) -> Server {
     let mut options = ServerOptions::default();
@@ -86,13 +87,18 @@ async fn wide_and_self_repeating_queries_are_refused_before_they_are_walked() {
     assert_eq!(extensions["limit"], "number of fields", "{message}");
     assert_eq!(extensions["measured"], 2_001);
 
-    let mut doubling = String::from("{ ...f0 }");
-    for i in 0..60 {
-        doubling += &format!(" fragment f{i} on Query {{ ...f{} ...f{} }}", i + 1, i + 1);
-    }
-    doubling += " fragment f60 on Query { __typename }";
-    let (_, extensions) = server.error(&doubling).await;
+    let doubling = |levels: usize| {
+        let mut query = String::from("{ ...f0 }");
+        for i in 0..levels {
+            query += &format!(" fragment f{i} on Query {{ ...f{} ...f{} }}", i + 1, i + 1);
+        }
+        query + &format!(" fragment f{levels} on Query {{ __typename }}")
+    };
+    let (_, extensions) = server.error(&doubling(25)).await;
     assert_eq!(extensions["limit"], "number of fields");
+    assert_eq!(extensions["measured"], 33_554_432);
+    let (_, extensions) = server.error(&doubling(60)).await;
+    assert_eq!(extensions["limit"], "nesting of selections");
 
     let circle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
     let (message, extensions) = server.error(circle).await;
@@ -169,7 +175,10 @@ async fn a_slow_query_is_given_up() {
     let began = std::time::Instant::now();
     let (message, extensions) = server.error("{ status { last } }").await;
     assert!(began.elapsed() < Duration::from_secs(2));
-    assert_eq!(extensions["code"], "TIMEOUT");
+    assert_eq!(
+        extensions,
+        json!({ "code": "TIMEOUT", "limit": "time in milliseconds", "measured": 100, "allowed": 100 })
+    );
     assert!(message.contains("100 ms"), "{message}");
 }
 
@@ -182,6 +191,18 @@ async fn a_large_answer_is_refused() {
     assert_eq!(extensions["limit"], "answer in bytes");
     assert_eq!(extensions["allowed"], 500);
     assert!(message.contains("at most 500"), "{message}");
+    // On a WebSocket too, and the socket goes on.
+    let mut socket = Socket::open(&server).await;
+    let query = "{ blocks { nodes { hash stateRoot } } }";
+    let refused = socket.ask("1", json!({ "query": query })).await;
+    assert_eq!(
+        refused["payload"]["errors"][0]["extensions"]["limit"], "answer in bytes",
+        "{refused}"
+    );
+    let small = socket
+        .ask("2", json!({ "query": "{ status { last } }" }))
+        .await;
+    assert_eq!(small["payload"]["data"]["status"]["last"], 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

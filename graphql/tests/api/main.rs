@@ -1,22 +1,29 @@
 //! The window as a client meets it: real HTTP and WebSockets on loopback, a store in memory.
 
+mod accounts;
 mod changes;
 mod connections;
 mod documents;
+mod epochs;
 mod fake;
+mod fuzz;
 mod heads;
 mod histories;
+mod hostile;
 mod http;
 mod limits;
+mod lists;
 mod loading;
 mod neurons;
 mod paging;
+mod persisted;
 mod queries;
 mod rest;
 mod results;
 mod server;
 mod server_access;
 mod server_sockets;
+mod socket;
 mod stake;
 mod state;
 mod stream;

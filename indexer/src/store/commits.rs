@@ -31,16 +31,16 @@ pub enum Among {
     Hotkey(AccountId),
 }
 
-fn id_bytes(id: Id) -> [u8; 8] {
+pub(super) fn id_bytes(id: Id) -> [u8; 8] {
     tables::place_bytes(id.block, id.index)
 }
 
-fn id_of(tail: &[u8]) -> Option<Id> {
+pub(super) fn id_of(tail: &[u8]) -> Option<Id> {
     let (block, index) = tables::place_of(tail)?;
     Some(Id { block, index })
 }
 
-fn among_prefix(among: Among) -> Vec<u8> {
+pub(super) fn among_prefix(among: Among) -> Vec<u8> {
     match among {
         Among::All => Table::Commit.key(&[]),
         Among::Subnet(netuid) => {

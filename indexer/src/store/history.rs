@@ -92,24 +92,24 @@ pub struct EpochRow {
 }
 
 /// Two numbers, as the key of a uid or of a row of W begins.
-fn pair(table: Table, first: u16, uid: u16) -> Vec<u8> {
+pub(super) fn pair(table: Table, first: u16, uid: u16) -> Vec<u8> {
     let mut key = table.key(&first.to_be_bytes());
     key.extend_from_slice(&uid.to_be_bytes());
     key
 }
 
-fn with_block(mut key: Vec<u8>, block: BlockNumber) -> Vec<u8> {
+pub(super) fn with_block(mut key: Vec<u8>, block: BlockNumber) -> Vec<u8> {
     key.extend_from_slice(&block.to_be_bytes());
     key
 }
 
-fn block_in(table: Table, prefix: usize, key: &[u8]) -> Result<BlockNumber, StoreError> {
+pub(super) fn block_in(table: Table, prefix: usize, key: &[u8]) -> Result<BlockNumber, StoreError> {
     let tail = key.get(prefix..).and_then(|tail| tail.first_chunk::<4>());
     let block = tail.map(|bytes| u32::from_be_bytes(*bytes));
     block.ok_or_else(|| row_error(table, key, "the key has no block"))
 }
 
-fn u16_at(table: Table, place: usize, key: &[u8]) -> Result<u16, StoreError> {
+pub(super) fn u16_at(table: Table, place: usize, key: &[u8]) -> Result<u16, StoreError> {
     let two = key.get(place..).and_then(|tail| tail.first_chunk::<2>());
     let number = two.map(|bytes| u16::from_be_bytes(*bytes));
     number.ok_or_else(|| row_error(table, key, "the key is too short"))

@@ -194,7 +194,10 @@ impl Store {
 
     /// What `read` gives, with the spans as they are; again when two of them were
     /// joined meanwhile, or are being joined.
-    fn pinned<T>(&self, read: impl Fn(&Known) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn pinned<T>(
+        &self,
+        read: impl Fn(&Known) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         loop {
             let known = self.known();
             let found = read(&known);

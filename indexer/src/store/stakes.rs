@@ -27,16 +27,16 @@ pub enum Among {
     Coldkey(AccountId),
 }
 
-fn id_bytes(id: Id) -> [u8; 8] {
+pub(super) fn id_bytes(id: Id) -> [u8; 8] {
     tables::place_bytes(id.block, id.index)
 }
 
-fn id_of(tail: &[u8]) -> Option<Id> {
+pub(super) fn id_of(tail: &[u8]) -> Option<Id> {
     let (block, index) = tables::place_of(tail)?;
     Some(Id { block, index })
 }
 
-fn prefix(among: Among) -> Vec<u8> {
+pub(super) fn prefix(among: Among) -> Vec<u8> {
     let of = |kind: u8, rest: &[u8]| {
         let mut key = Table::StakeOf.key(&[kind]);
         key.extend_from_slice(rest);

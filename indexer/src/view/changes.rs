@@ -108,6 +108,8 @@ pub struct Change {
     pub track: usize,
     /// Block at whose end the new value first held.
     pub block: BlockNumber,
+    /// Its place among the changes of the block; the highest comes first.
+    pub place: u32,
     /// It is no change but what the first stored block held; `old` is not known.
     pub found_at_start: bool,
     /// The chain's own bytes at the end of the block before; `None` when nothing was stored.
@@ -333,6 +335,7 @@ pub fn walk(
                 found.items.push(Change {
                     track: position,
                     block,
+                    place: rank,
                     found_at_start: true,
                     old: None,
                     new,
@@ -356,6 +359,7 @@ pub fn walk(
         found.items.push(Change {
             track: position,
             block,
+            place: rank,
             found_at_start: false,
             old,
             new,

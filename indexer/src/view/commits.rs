@@ -73,7 +73,7 @@ pub struct Commit {
     pub revealed: Vec<(BlockNumber, Vec<u8>)>,
 }
 
-/// Some commits, newest first.
+/// Some commits, in the order asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// The commits.
@@ -91,6 +91,33 @@ pub fn page(
     before: Option<Id>,
     first: usize,
 ) -> Result<Page, StoreError> {
+    walk(store, at, filter, before, first, |among, next| {
+        store.commit_ids(among, at.number, next, 256)
+    })
+}
+
+/// The same, oldest first, those newer than `after`.
+pub fn page_up(
+    store: &Store,
+    at: &At,
+    filter: &Filter,
+    after: Option<Id>,
+    first: usize,
+) -> Result<Page, StoreError> {
+    walk(store, at, filter, after, first, |among, next| {
+        store.commit_ids_up(among, at.number, next, 256)
+    })
+}
+
+/// Goes through the names that `ids` gives behind a name, chunk by chunk.
+fn walk(
+    store: &Store,
+    at: &At,
+    filter: &Filter,
+    from: Option<Id>,
+    first: usize,
+    ids: impl Fn(Among, Option<Id>) -> Result<Vec<Id>, StoreError>,
+) -> Result<Page, StoreError> {
     let among = match (filter.hotkey, filter.netuid) {
         (Some(hotkey), _) => Among::Hotkey(hotkey),
         (None, Some(netuid)) => Among::Subnet(netuid.0),
@@ -98,11 +125,11 @@ pub fn page(
     };
     let mut page = Page {
         commits: Vec::new(),
-        next: before,
+        next: from,
     };
     let mut looked = 0;
     loop {
-        let ids = store.commit_ids(among, at.number, page.next, 256)?;
+        let ids = ids(among, page.next)?;
         if ids.is_empty() {
             page.next = None;
             return Ok(page);

@@ -113,24 +113,64 @@ pub fn versions(
     range: std::ops::RangeInclusive<BlockNumber>,
     max: usize,
 ) -> Result<Vec<Version>, StoreError> {
-    let (Some(index), Some(line)) = (storage_index(netuid, mechanism), item("Weights")) else {
+    let row = RowOf {
+        entry: "Weights",
+        netuid,
+        mechanism,
+        uid,
+    };
+    row_versions(store, row, range, false, max)
+}
+
+/// Which row of which matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowOf {
+    /// `Weights` or `Bonds`.
+    pub entry: &'static str,
+    /// Subnet.
+    pub netuid: NetUid,
+    /// Mechanism.
+    pub mechanism: MechId,
+    /// The neuron whose row it is.
+    pub uid: Uid,
+}
+
+/// Versions of a row of a matrix that begin in the blocks of a range, oldest or newest first, at
+/// most `max`. What set it is told of W alone: epochs compute B.
+pub fn row_versions(
+    store: &Store,
+    row: RowOf,
+    range: std::ops::RangeInclusive<BlockNumber>,
+    newest_first: bool,
+    max: usize,
+) -> Result<Vec<Version>, StoreError> {
+    let (Some(index), Some(line)) = (storage_index(row.netuid, row.mechanism), item(row.entry))
+    else {
         return Ok(Vec::new());
     };
-    let Some(key) = at(store, *range.start())?.and_then(|at| key_of(&at, index, uid.0)) else {
+    let start = at(store, *range.start())?;
+    let Some(key) = start.and_then(|at| key_of(&at, row.entry, index, row.uid.0)) else {
         return Ok(Vec::new());
     };
     let rest = key.get(32..).unwrap_or_default();
-    let rows = store.state_changes_in(line.id, rest, range, max)?;
-    let version = |row: StateRow| {
-        let block = row.changed_at;
-        let entries = match (row.value, at(store, block)?) {
-            (Some(bytes), Some(at)) => Some(pairs(&at, "Weights", &bytes)?),
+    let rows = match newest_first {
+        true => store.state_changes_down(line.id, rest, range, max)?,
+        false => store.state_changes_in(line.id, rest, range, max)?,
+    };
+    let version = |found: StateRow| {
+        let block = found.changed_at;
+        let entries = match (found.value, at(store, block)?) {
+            (Some(bytes), Some(at)) => Some(pairs(&at, row.entry, &bytes)?),
+            _ => None,
+        };
+        let set_by = match row.entry {
+            "Weights" => cause(store, index, row.uid.0, block)?,
             _ => None,
         };
         Ok(Version {
             block,
             entries,
-            set_by: cause(store, index, uid.0, block)?,
+            set_by,
         })
     };
     rows.into_iter().map(version).collect()
@@ -138,7 +178,7 @@ pub fn versions(
 
 /// The storage key of a row. Hashers are those of the runtime at a block: a change
 /// of them would make other keys, and with them other rows.
-fn key_of(at: &At, index: u16, uid: u16) -> Option<Vec<u8>> {
-    let (_, entry) = at.layout.find("Weights")?;
+fn key_of(at: &At, entry: &str, index: u16, uid: u16) -> Option<Vec<u8>> {
+    let (_, entry) = at.layout.find(entry)?;
     Some(entry.key_of_encoded(&[&index.to_le_bytes(), &uid.to_le_bytes()]))
 }

@@ -44,7 +44,7 @@ impl Filter {
     }
 }
 
-/// Some movements, newest first.
+/// Some movements, in the order asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// The movements with their names.
@@ -61,6 +61,32 @@ pub fn page(
     before: Option<Id>,
     first: usize,
 ) -> Result<Page, StoreError> {
+    walk(store, filter, before, first, |among, next| {
+        store.stake_ids(among, at, next, 256)
+    })
+}
+
+/// The same, oldest first, those newer than `after`.
+pub fn page_up(
+    store: &Store,
+    at: BlockNumber,
+    filter: &Filter,
+    after: Option<Id>,
+    first: usize,
+) -> Result<Page, StoreError> {
+    walk(store, filter, after, first, |among, next| {
+        store.stake_ids_up(among, at, next, 256)
+    })
+}
+
+/// Goes through the names that `ids` gives behind a name, chunk by chunk.
+fn walk(
+    store: &Store,
+    filter: &Filter,
+    from: Option<Id>,
+    first: usize,
+    ids: impl Fn(Among, Option<Id>) -> Result<Vec<Id>, StoreError>,
+) -> Result<Page, StoreError> {
     let among = match (filter.coldkey, filter.hotkey, filter.netuid) {
         (Some(coldkey), _, _) => Among::Coldkey(coldkey),
         (None, Some(hotkey), _) => Among::Hotkey(hotkey),
@@ -69,11 +95,11 @@ pub fn page(
     };
     let mut page = Page {
         movements: Vec::new(),
-        next: before,
+        next: from,
     };
     let mut looked = 0;
     loop {
-        let ids = store.stake_ids(among, at, page.next, 256)?;
+        let ids = ids(among, page.next)?;
         if ids.is_empty() {
             page.next = None;
             return Ok(page);

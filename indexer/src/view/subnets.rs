@@ -53,6 +53,8 @@ const ITEMS: [(&str, Happening); 10] = [
 pub struct Event {
     /// The block and its runtime.
     pub at: At,
+    /// Place of the change in the block.
+    pub place: u32,
     /// The subnet.
     pub netuid: NetUid,
     /// What it was.
@@ -180,6 +182,7 @@ fn event(
         old,
         new,
         cause: causes.of(line, netuid, change.block)?,
+        place: change.place,
         at: now,
     }))
 }

@@ -154,3 +154,61 @@ pub fn list(
     }
     Ok(found)
 }
+
+/// Tenancies in a subnet, oldest first: those that begin after `after` (block and
+/// uid), at most `max`.
+pub fn list_up(
+    store: &Store,
+    netuid: NetUid,
+    whose: Whose,
+    after: Option<Mark>,
+    max: usize,
+) -> Result<Vec<Tenancy>, StoreError> {
+    let mut found = Vec::new();
+    match whose {
+        Whose::Uid(uid) => {
+            // Rows that leave the uid to nobody are no tenancies.
+            let mut above = after.map(|(block, _)| block);
+            while found.len() < max {
+                let rows = store.tenancy_rows_up(netuid.0, uid.0, above, 64)?;
+                let Some((newest, _)) = rows.last() else {
+                    break;
+                };
+                above = Some(*newest);
+                for (from, row) in rows {
+                    found.extend(of_row(store, netuid, uid, from, row)?);
+                }
+            }
+            found.truncate(max);
+        }
+        Whose::Hotkey(hotkey) => {
+            let after = after.map(|(block, uid)| (block, uid.0));
+            for (from, uid) in store.tenancies_of_up(&hotkey, netuid.0, after, max)? {
+                found.extend(at(store, from, netuid, Uid(uid))?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The subnets in which a hotkey ever held a uid up to a block, ascending, each with the uid that
+/// it holds at the end of that block; `None` where it holds none any more.
+pub fn memberships(
+    store: &Store,
+    block: BlockNumber,
+    hotkey: AccountId,
+) -> Result<Vec<(NetUid, Option<Uid>)>, StoreError> {
+    let below = block.checked_add(1).map(|next| (next, 0));
+    let mut found = Vec::new();
+    for netuid in store.tenancy_netuids(&hotkey)? {
+        // The newest that began by then: a hotkey has one uid in a subnet at a time.
+        let newest = store.tenancies_of(&hotkey, netuid, below, 1)?;
+        let Some((_, uid)) = newest.first().copied() else {
+            continue;
+        };
+        let held = at(store, block, NetUid(netuid), Uid(uid))?;
+        let holds = held.is_some_and(|tenancy| tenancy.hotkey == hotkey);
+        found.push((NetUid(netuid), holds.then_some(Uid(uid))));
+    }
+    Ok(found)
+}

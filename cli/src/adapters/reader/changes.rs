@@ -44,6 +44,7 @@ fn change(
     };
     Ok(ports::StateChange {
         block: found.block,
+        place: found.place,
         spec_version: at.row.spec,
         item: track.line.entry.into(),
         mechanism: track.mechanism,
@@ -259,6 +260,7 @@ fn happened(event: subnets::Event) -> ports::SubnetEvent {
         registered_at: event.registered_at,
         change: ports::StateChange {
             block: at.number,
+            place: event.place,
             spec_version: at.row.spec,
             item: event.line.entry.into(),
             mechanism: None,

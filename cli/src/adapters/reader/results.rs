@@ -42,7 +42,7 @@ pub(crate) fn scored(scored: Scored) -> ports::LocalScores {
     }
 }
 
-fn kind(kind: ports::ResultKind) -> Kind {
+pub(super) fn kind(kind: ports::ResultKind) -> Kind {
     match kind {
         ports::ResultKind::Run => Kind::Run,
         ports::ResultKind::Submission => Kind::Submission,

@@ -138,11 +138,6 @@ pub(super) fn page(
     first: usize,
 ) -> Result<ports::VerificationPage, ReadError> {
     let judged = judged(store, wanted.netuid)?;
-    let id = |record: &Record| ports::VerificationId {
-        block: record.block,
-        netuid: record.netuid,
-        mechanism: record.mechanism,
-    };
     let lowest = ports::VerificationId {
         block: wanted.from,
         netuid: NetUid(0),
@@ -184,6 +179,62 @@ pub(super) fn page(
         high = low.saturating_sub(1);
     }
     Ok(paged(&records, None))
+}
+
+/// The same, oldest first.
+pub(super) fn page_up(
+    store: &Store,
+    wanted: &ports::VerificationFilter,
+    after: Option<ports::VerificationId>,
+    first: usize,
+) -> Result<ports::VerificationPage, ReadError> {
+    let judged = judged(store, wanted.netuid)?;
+    let mut records = Vec::new();
+    let mut looked = 0_usize;
+    let tip = store.last().map_err(read_error)?.unwrap_or(0);
+    let to = wanted.to.min(tip);
+    let mut low = wanted.from.max(after.map_or(0, |after| after.block));
+    while low <= to {
+        let high = to.min(low.saturating_add(STEP - 1));
+        let mut found = Vec::new();
+        for (netuid, mechanism) in &judged {
+            let some = store.verdicts(*netuid, *mechanism, (low, high), false, usize::MAX);
+            found.extend(some.map_err(read_error)?);
+        }
+        looked = looked.saturating_add(found.len());
+        found.retain(|record| {
+            after.is_none_or(|after| id(record) > after)
+                && wanted.verdict.is_none_or(|v| v == kind(&record.verdict))
+        });
+        found.sort_by_key(id);
+        records.extend(found);
+        if records.len() > first {
+            records.truncate(first);
+            let next = records.last().map(id).or(after);
+            return Ok(paged(&records, next));
+        }
+        if high == to {
+            break;
+        }
+        if looked >= LOOKED_THROUGH {
+            let next = ports::VerificationId {
+                block: high,
+                netuid: NetUid(u16::MAX),
+                mechanism: MechId(u8::MAX),
+            };
+            return Ok(paged(&records, Some(next)));
+        }
+        low = high.saturating_add(1);
+    }
+    Ok(paged(&records, None))
+}
+
+fn id(record: &Record) -> ports::VerificationId {
+    ports::VerificationId {
+        block: record.block,
+        netuid: record.netuid,
+        mechanism: record.mechanism,
+    }
 }
 
 fn paged(records: &[Record], next: Option<ports::VerificationId>) -> ports::VerificationPage {

@@ -2,12 +2,11 @@
 
 use async_graphql::{Context, Object};
 
-use super::{
-    Badge, DEFAULT_RECORDS, Verdict, VerificationConnection, VerificationNode, VerificationSummary,
-    Wanted,
-};
+use super::{Badge, Verdict, VerificationNode, VerificationSummary, Wanted};
+use crate::schema::connection::VerificationConnection;
 use crate::schema::cost;
 use crate::schema::error::Res;
+use crate::schema::paging::PageArgs;
 
 /// Entry points about epochs that were computed again.
 #[derive(Default)]
@@ -35,7 +34,7 @@ impl Verifications {
         clippy::too_many_arguments,
         reason = "they are the arguments of a field"
     )]
-    #[graphql(complexity = "cost::verifications(first, child_complexity)")]
+    #[graphql(complexity = "cost::verifications(first.or(last), child_complexity)")]
     async fn verifications(
         &self,
         ctx: &Context<'_>,
@@ -43,9 +42,12 @@ impl Verifications {
         #[graphql(desc = "Lowest height; without it the lowest stored block.")] from: Option<u32>,
         #[graphql(desc = "Highest height; without it the highest stored block.")] to: Option<u32>,
         #[graphql(desc = "Only those with this outcome.")] verdict: Option<Verdict>,
-        #[graphql(desc = "Size of the page, 0 to 200.", default_with = "DEFAULT_RECORDS")]
-        first: i32,
+        #[graphql(desc = "Size of the page from the front, 0 to 200; 20 without `last`.")]
+        first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page from the back, 0 to 200. Not together with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
     ) -> Res<Option<VerificationConnection>> {
         let wanted = Wanted {
             netuid,
@@ -53,7 +55,13 @@ impl Verifications {
             to,
             verdict,
         };
-        super::page(ctx, wanted, first, after).await.map(Some)
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        super::page(ctx, wanted, args).await.map(Some)
     }
 
     /// What the records of a range of blocks say together. Null only together with an error.

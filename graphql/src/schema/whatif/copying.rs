@@ -112,7 +112,7 @@ pub(crate) struct CopyingRelation {
     /// The lag at which the likeness is greatest, in epochs; 0 is what was shown right before its
     /// decision. Null if there was nothing to compare.
     lag: Option<u32>,
-    /// Changes compared at that lag.
+    /// How many changes were compared at that lag.
     compared: u32,
     /// Of these, how many are the leader's row exactly, with 8 different weights or more.
     identical: u32,

@@ -111,7 +111,7 @@ pub(crate) enum DiffCause {
     Numbering,
 }
 
-/// What one step did.
+/// What one step did, of 65535.
 #[derive(SimpleObject)]
 pub(crate) struct DiffTerm {
     /// What was replaced.

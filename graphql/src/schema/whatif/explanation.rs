@@ -224,7 +224,7 @@ impl From<&Median> for EpochMedian {
 /// One vote for a consensus.
 #[derive(SimpleObject)]
 pub(crate) struct EpochVote {
-    /// Uid of the voter.
+    /// Number of the voter's neuron.
     validator: u16,
     /// Its normalised weight for the neuron.
     score: Fixed,
@@ -282,7 +282,7 @@ impl From<&Dividends> for EpochDividends {
 /// A validator's bond of a miner.
 #[derive(SimpleObject)]
 pub(crate) struct EpochBond {
-    /// Uid of the miner.
+    /// Number of the miner's neuron.
     miner: u16,
     /// The stored bond before the epoch, of 65535; null if there was none.
     before: Option<u16>,

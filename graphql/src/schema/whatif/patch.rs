@@ -30,7 +30,7 @@ pub(crate) struct SimulationPatch {
     alpha_low: Option<u16>,
     /// The high one of `AlphaValues`, of 65535.
     alpha_high: Option<u16>,
-    /// `AlphaSigmoidSteepness`.
+    /// `AlphaSigmoidSteepness`, an integer as the chain stores it.
     alpha_sigmoid_steepness: Option<i32>,
     /// Validators that are not there: no stake, permit, weights and bonds.
     #[graphql(default)]
@@ -43,7 +43,7 @@ pub(crate) struct SimulationPatch {
 /// A row of weights.
 #[derive(InputObject)]
 struct PatchRow {
-    /// The validator.
+    /// Number of the validator's neuron.
     uid: u16,
     /// Its weights, as the chain stores them; none to set no weights.
     entries: Vec<PatchWeight>,
@@ -52,7 +52,7 @@ struct PatchRow {
 /// A weight.
 #[derive(InputObject)]
 struct PatchWeight {
-    /// The miner.
+    /// Number of the miner's neuron.
     uid: u16,
     /// The weight, of 65535.
     weight: u16,
@@ -70,9 +70,9 @@ struct PatchStake {
 /// A validator that copies another.
 #[derive(InputObject)]
 struct PatchCopy {
-    /// Who copies.
+    /// Number of the neuron that copies.
     uid: u16,
-    /// Who is copied.
+    /// Number of the neuron that is copied.
     from: u16,
     /// How many epochs the copy is behind; 0 for the same epoch.
     #[graphql(default)]

@@ -135,12 +135,12 @@ impl SimulatedEpochNode<'_> {
         !self.0.delta.is_zero()
     }
 
-    /// Uids that have a validator permit with the patch only.
+    /// Numbers of the neurons that have a validator permit with the patch only.
     async fn permits_gained(&self) -> &[u16] {
         &self.0.delta.permits_gained
     }
 
-    /// Uids that have a validator permit without the patch only.
+    /// Numbers of the neurons that have a validator permit without the patch only.
     async fn permits_lost(&self) -> &[u16] {
         &self.0.delta.permits_lost
     }

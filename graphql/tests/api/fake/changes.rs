@@ -12,6 +12,7 @@ fn change(block: BlockNumber, item: &str) -> StateChange {
     let told = block.is_multiple_of(4);
     StateChange {
         block,
+        place: 1,
         spec_version: 300,
         item: item.into(),
         mechanism: None,
