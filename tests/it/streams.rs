@@ -72,9 +72,9 @@ fn sort(number: usize) -> Client {
             0 => Wire::Socket,
             _ => Wire::Events,
         },
-        unfinalized: group % 2 == 0,
-        from_first: group % 3 == 0,
-        slow: number % 2 == 0,
+        unfinalized: group.is_multiple_of(2),
+        from_first: group.is_multiple_of(3),
+        slow: number.is_multiple_of(2),
         // Some come back, again and again, behind the last message that they took.
         leaves_after: (number % 4 == 1).then_some(3 + number % 7),
     }
