@@ -27,8 +27,8 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects from an address of the loopback interface.
     pub(crate) fn open(address: &str, from: &str) -> std::io::Result<Wire> {
-        let to: SocketAddr = address.parse().unwrap();
-        let from: IpAddr = from.parse().unwrap();
+        let to: SocketAddr = address.parse().map_err(std::io::Error::other)?;
+        let from: IpAddr = from.parse().map_err(std::io::Error::other)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;
