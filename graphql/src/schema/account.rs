@@ -257,7 +257,6 @@ impl AccountNode {
 
     /// Extrinsics that it signed or that name it, up to the block, newest first. There is no `last`:
     /// places are joined newest first. Null only together with an error.
-    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::of_account(first, child_complexity)")]
     async fn extrinsics(
         &self,

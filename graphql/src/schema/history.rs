@@ -87,6 +87,7 @@ pub(crate) async fn span(
 impl History {
     /// Who held uids of a subnet, from when to when, newest first: asked by uid everybody who held
     /// it, by hotkey all the uids it held. Give one of the two. Null only together with an error.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::history(first.or(last), child_complexity)")]
     async fn tenancies(
         &self,
@@ -229,6 +230,7 @@ impl History {
 
     /// Epochs of a subnet that ran, oldest first. A slot that was due and did not run
     /// is none: verifications(verdict: NOT_RUN) lists those, put off or skipped. Null only together with an error.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "cost::history(first.or(last), child_complexity)")]
     async fn epochs(
         &self,

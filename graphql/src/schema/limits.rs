@@ -444,7 +444,9 @@ fn with_codes(mut response: Response) -> Response {
     }
     for error in &mut response.errors {
         if error.message.len() > MAX_MESSAGE {
-            let cut = error.message.floor_char_boundary(MAX_MESSAGE);
+            let ends = (0..=MAX_MESSAGE).rev();
+            let mut ends = ends.filter(|end| error.message.is_char_boundary(*end));
+            let cut = ends.next().unwrap_or(0);
             error.message.truncate(cut);
             error.message.push('…');
         }

@@ -48,10 +48,7 @@ pub(crate) fn document_text(query: &str, limits: &Limits) -> Result<(), ServerEr
 /// Refuses variables with too many values, or with lists and objects that nest too deep.
 pub(crate) fn variables(variables: &Variables, limits: &Limits) -> Result<(), ServerError> {
     let (mut values, mut deepest) = (0_usize, 0_usize);
-    let mut left: Vec<(&Value, usize)> = Vec::new();
-    // Variables are constant values; the engine has only one type for both.
-    let given: Vec<Value> = variables.values().cloned().map(Value::from).collect();
-    left.extend(given.iter().map(|value| (value, 1)));
+    let mut left: Vec<(&Value, usize)> = variables.values().map(|value| (value, 1)).collect();
     while let Some((value, level)) = left.pop() {
         values += 1;
         deepest = deepest.max(level);
