@@ -157,11 +157,7 @@ impl Wanted {
         Ok(epochs.into_iter().next().flatten().map(Into::into))
     }
 
-    fn matrix(
-        &self,
-        reader: &dyn Reader,
-        rows: fn(&dyn Reader, &[Key]) -> Result<Vec<Rows>, ports::ReadError>,
-    ) -> Result<Answer<Matrix>, No> {
+    fn matrix(&self, reader: &dyn Reader, rows: ReadRows) -> Result<Answer<Matrix>, No> {
         let found = self.at.find(reader, Some(self.netuid))?;
         let block = found.stamp.block;
         let rows = rows(reader, &[(block, self.netuid, self.mechanism)])?;
@@ -184,6 +180,8 @@ impl Wanted {
 
 type Key = (BlockNumber, NetUid, MechId);
 type Rows = Option<Vec<ports::MatrixRow>>;
+/// The method of the port that reads one of the matrices.
+type ReadRows = fn(&dyn Reader, &[Key]) -> Result<Vec<Rows>, ports::ReadError>;
 
 /// The neurons of a subnet at a block: the whole metagraph.
 #[utoipa::path(

@@ -244,6 +244,18 @@ async fn pages_join_to_the_whole_list_and_link_to_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_names_the_block_in_which_it_ran() {
+    let server = start(Fake::new()).await;
+    let told = good(&server, &format!("/v1/metagraph/1?epoch={WIDE}")).await;
+    assert_eq!(told.json()["stamp"]["block"], 16);
+    for other in [1, WIDE + 1] {
+        let path = format!("/v1/weights/1?epoch={other}");
+        super::problem(&get(&server, &path, &[]).await, 404, "NOT_FOUND");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_metagraph_is_few_reads() {
     let server = start(Fake::new()).await;
     server.fake.take_counts();
