@@ -40,6 +40,10 @@ struct Block {
     /// The block of JSON right behind it.
     answer: Option<String>,
     is_run: bool,
+    /// The file that it is, for what follows in its document.
+    file: Option<String>,
+    /// Its requests are refused.
+    is_refused: bool,
 }
 
 fn root() -> PathBuf {
@@ -68,7 +72,8 @@ fn blocks(path: &Path) -> Vec<Block> {
     let mut open: Option<Block> = None;
     // Lines since the last block's end that say something.
     let mut said = 0;
-    let mut is_run = true;
+    let (mut is_run, mut is_refused) = (true, false);
+    let mut file: Option<String> = None;
     for (at, line) in text.lines().enumerate() {
         match (line.strip_prefix("```"), &mut open) {
             (Some(kind), None) => {
@@ -79,6 +84,8 @@ fn blocks(path: &Path) -> Vec<Block> {
                     text: String::new(),
                     answer: None,
                     is_run,
+                    file: file.take(),
+                    is_refused,
                 });
             }
             (Some(_), Some(_)) => {
@@ -89,13 +96,17 @@ fn blocks(path: &Path) -> Vec<Block> {
                     }
                     _ => found.push(block),
                 }
-                (said, is_run) = (0, true);
+                (said, is_run, is_refused) = (0, true, false);
             }
             (None, Some(block)) => {
                 block.text.push_str(line);
                 block.text.push('\n');
             }
             (None, None) if line.starts_with("<!-- not run: ") => is_run = false,
+            (None, None) if line.starts_with("<!-- refused") => is_refused = true,
+            (None, None) if line.starts_with("<!-- file: ") => {
+                file = line.split(' ').nth(2).map(str::to_owned);
+            }
             (None, None) => said += usize::from(!line.trim().is_empty()),
         }
     }
@@ -185,10 +196,11 @@ fn unknown_flags(words: &[String]) -> Vec<String> {
 }
 
 /// Runs a command of ours, with what is piped into it.
-fn run(words: &[String], input: Option<&str>) {
+fn run(words: &[String], input: Option<&str>, desk: &Desk) {
     let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut child = program(&arguments)
-        .current_dir(root())
+        .current_dir(desk.folder.path())
+        .envs(desk.exported.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -215,13 +227,39 @@ impl Counted {
     }
 }
 
-fn command(text: &str, served: &Served, counted: &mut Counted) {
+/// Where a document is tried: a folder with the project's recordings and the document's files.
+struct Desk {
+    folder: tempfile::TempDir,
+    exported: Vec<(String, String)>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(root().join("tests"), folder.path().join("tests")).unwrap();
+        Self {
+            folder,
+            exported: Vec::new(),
+        }
+    }
+}
+
+fn command(text: &str, is_refused: bool, served: &Served, desk: &mut Desk, counted: &mut Counted) {
     let parts = pipeline(text);
     let first = words(&parts[0]).unwrap();
     if first[0] == "curl" {
+        if text.contains('$') {
+            counted.add("requests with a secret");
+            return;
+        }
         let (status, answer) = send(&curl(&first[1..]), &served.address);
-        assert!(status < 400, "{text}\n{answer:.600}");
+        assert_eq!(status >= 400, is_refused, "{text}\n{answer:.600}");
         counted.add("requests");
+        return;
+    }
+    if first[0] == "export" {
+        let (name, value) = first[1].split_once('=').unwrap();
+        desk.exported.push((name.to_owned(), value.repeat(2)));
         return;
     }
     let (command, input) = match (first[0].as_str(), parts.get(1)) {
@@ -244,7 +282,12 @@ fn command(text: &str, served: &Served, counted: &mut Counted) {
     let unknown = unknown_flags(own);
     assert!(unknown.is_empty(), "{text}: {unknown:?} does not exist");
     let open = |word: &String| {
-        PLACEHOLDERS.contains(&word.as_str()) || word.contains('…') || word.contains('$')
+        PLACEHOLDERS.contains(&word.as_str())
+            || word.contains('…')
+            || word.contains('$')
+            || ["/var/", "/etc/"]
+                .iter()
+                .any(|folder| word.starts_with(folder))
     };
     let is_ours = own.iter().any(open) || GO_ON.contains(&own[0].as_str());
     let outside = text.contains('<') || text.contains("--url");
@@ -252,7 +295,7 @@ fn command(text: &str, served: &Served, counted: &mut Counted) {
         counted.add("flags");
         return;
     }
-    run(own, input.as_deref());
+    run(own, input.as_deref(), desk);
     counted.add("commands");
 }
 
@@ -292,8 +335,17 @@ fn every_example_of_the_documents_works() {
     let served = start(&["demo", "--listen", "127.0.0.1:0"]);
     wait_until_ready(&served.address);
     let mut counted = Counted::default();
+    let mut desk = Desk::new();
+    let mut document = String::new();
     for block in documents().iter().flat_map(|path| blocks(path)) {
         let place = format!("{}:{}", block.document, block.line);
+        if block.document != document {
+            document.clone_from(&block.document);
+            desk = Desk::new();
+        }
+        if let Some(file) = &block.file {
+            std::fs::write(desk.folder.path().join(file), &block.text).unwrap();
+        }
         println!("{place} {}", block.kind);
         if !block.is_run {
             counted.add("left out");
@@ -317,7 +369,7 @@ fn every_example_of_the_documents_works() {
             }
             "sh" => {
                 for text in commands(&block.text) {
-                    command(&text, &served, &mut counted);
+                    command(&text, block.is_refused, &served, &mut desk, &mut counted);
                 }
             }
             _ => {}
@@ -325,10 +377,11 @@ fn every_example_of_the_documents_works() {
     }
     println!("{:?}", counted.0);
     for (what, least) in [
-        ("queries", 5),
-        ("requests", 10),
-        ("commands", 3),
+        ("queries", 9),
+        ("requests", 18),
+        ("commands", 9),
         ("flags", 20),
+        ("subscriptions", 1),
     ] {
         let found = counted.0.get(what).copied().unwrap_or_default();
         assert!(found >= least, "only {found} {what}: {:?}", counted.0);

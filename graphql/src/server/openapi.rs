@@ -145,7 +145,7 @@ pub(super) enum Refusals {
         others::record, others::explain, others::epoch_scores, others::diff, others::simulate,
         others::copying, others::profiles, others::score, others::results, others::give_results,
         others::result_scores, others::report, others::scoring_result,
-        others::graphql, others::query_page, others::socket, others::live, others::ready,
+        others::graphql, others::query_page, others::socket, others::stream, others::live, others::ready,
         others::metrics, others::landing, others::style, others::script,
         others::document, others::docs, others::docs_page, others::docs_part,
     ),

@@ -383,7 +383,8 @@ pub(super) fn failed(problem: &Problem) -> Response {
     if status == StatusCode::INTERNAL_SERVER_ERROR && problem.detail != INTERNAL_TEXT {
         tracing::error!(%problem, "a question met an error");
     }
-    let text = problem.document().to_string();
+    // What a client sent may stand in it; a page that shows it by mistake shall not run it.
+    let text = problem.document().to_string().replace('<', "\\u003c");
     response(status, "application/problem+json", text)
 }
 

@@ -120,7 +120,7 @@ pub(crate) fn curl(words: &[String]) -> Curl {
                 }
                 asked.body = value();
             }
-            "-o" | "--output" | "-w" | "--max-time" | "-m" => drop(value()),
+            "-o" | "--output" | "-D" | "-sD" | "-w" | "--max-time" | "-m" => drop(value()),
             flag if flag.starts_with('-') => panic!("curl's {flag} is not known to the test"),
             _ => asked.url = word.clone(),
         }

@@ -214,6 +214,20 @@ pub(super) fn query_page() {}
         (status = 503, description = "All places are taken.", content_type = "text/plain", body = String)))]
 pub(super) fn socket() {}
 
+/// A stream as Server-Sent Events, which goes on until the client ends it; `docs/streams.md`.
+#[utoipa::path(get, path = "/v1/streams/{topic}", tag = "streams",
+    params(("topic" = String, Path, description = "blocks, epochs, weights, commits, stake or scores."),
+        ("netuid" = Option<String>, Query, description = "Only these subnets, with commas."),
+        ("hotkey" = Option<String>, Query, description = "Only these hotkeys, with commas."),
+        ("kind" = Option<String>, Query, description = "Only these kinds, with commas; a refusal names those of the topic."),
+        ("after" = Option<String>, Query, description = "A cursor: what comes behind it. `first` stands for everything stored; without it what is new."),
+        ("unfinalized" = Option<bool>, Query, description = "Whether blocks that are not final yet are told of too; not for scores."),
+        ("Last-Event-ID" = Option<String>, Header, description = "A cursor, as browsers send it when they connect again; it wins over `after`.")),
+    responses((status = 200, description = "Events item, lagged, retracted and heartbeat; their ids are cursors.", content_type = "text/event-stream", body = String),
+        (status = "4XX", description = "A topic, cursor or filter is no good, or too much is asked.", content_type = "application/problem+json", body = Value),
+        (status = 503, description = "All places are taken.", content_type = "application/problem+json", body = Value)))]
+pub(super) fn stream() {}
+
 /// Whether the process lives.
 #[utoipa::path(get, path = "/health", tag = "operation",
     responses((status = 200, description = "It lives.", body = Value)))]
