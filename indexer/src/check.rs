@@ -5,6 +5,7 @@ use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest as _};
 use chain_metadata::{BlockNumber, H256};
 
+use crate::store::commits::found_at;
 use crate::store::engine::Range;
 use crate::store::read::StateRow;
 use crate::store::tables::{ALL, Table};
@@ -48,6 +49,18 @@ pub enum CheckError {
     Repeated {
         /// Key in hex.
         key: String,
+    },
+    /// Table commit-step-at is not that of table commit-step.
+    #[error(
+        "table commit-step-at has {stored} rows, of the {told} steps in table commit-step {found} are found by it: index again from a new --data-dir"
+    )]
+    Steps {
+        /// Rows of commit-step-at.
+        stored: u64,
+        /// Rows of commit-step.
+        told: u64,
+        /// Those of them that commit-step-at names, by their blocks.
+        found: u64,
     },
     /// A block's rows contradict each other.
     #[error("block {number}: {what}")]
@@ -107,6 +120,7 @@ pub fn check(store: &Store) -> Result<Report, CheckError> {
     }
     let mut hasher = Blake2b::<U32>::new();
     let mut tables = Vec::new();
+    let (mut steps, mut steps_found) = (0, 0);
     for table in ALL {
         let (mut rows, mut bytes) = (0, 0);
         let mut before: Option<(Vec<u8>, StateRow)> = None;
@@ -121,6 +135,11 @@ pub fn check(store: &Store) -> Result<Report, CheckError> {
                 bytes += len;
             }
             rows += 1;
+            if table == Table::CommitStep {
+                let name = found_at(&key, &value)?;
+                let found = store.engine().get(&name).map_err(StoreError::from)?;
+                steps_found += u64::from(found.is_some());
+            }
             if table == Table::State {
                 let prefix = key.get(..key.len().saturating_sub(4)).unwrap_or_default();
                 let prefix = prefix.to_vec();
@@ -138,6 +157,17 @@ pub fn check(store: &Store) -> Result<Report, CheckError> {
             if rows != told {
                 return Err(CheckError::Stray { stored: rows, told });
             }
+        }
+        match table {
+            Table::CommitStep => steps = rows,
+            Table::CommitStepAt if (rows, steps) != (steps, steps_found) => {
+                return Err(CheckError::Steps {
+                    stored: rows,
+                    told: steps,
+                    found: steps_found,
+                });
+            }
+            _ => {}
         }
         tables.push((table.name(), rows, bytes));
     }

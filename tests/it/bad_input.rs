@@ -4,7 +4,7 @@
 use std::process::Output;
 
 use indexer::store::engine::{Batch, Engine, sled::SledEngine};
-use indexer::store::tables::{Table, meta};
+use indexer::store::tables::{FORMAT_VERSION, Table, meta};
 
 use crate::context::{node, outcome, program, text};
 
@@ -91,15 +91,20 @@ async fn a_wrong_genesis_loses_nothing() {
 
 #[test]
 fn a_store_of_another_format() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = SledEngine::open(dir.path(), true, 16 << 20).unwrap();
-    let mut batch = Batch::default();
-    batch.put(Table::Meta.key(meta::FORMAT), 99_u32.to_be_bytes().to_vec());
-    engine.commit(vec![batch]).unwrap();
-    drop(engine);
-    for command in ["check", "serve"] {
-        let args = [command, "--data-dir", text(dir.path())];
-        refused(&outcome(&args), &["format 99", "move the folder away"]);
+    for format in [FORMAT_VERSION - 1, 99] {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = SledEngine::open(dir.path(), true, 16 << 20).unwrap();
+        let mut batch = Batch::default();
+        let bytes = format.to_be_bytes().to_vec();
+        batch.put(Table::Meta.key(meta::FORMAT), bytes);
+        engine.commit(vec![batch]).unwrap();
+        drop(engine);
+        let found = format!("has format {format}");
+        let needed = format!("format {FORMAT_VERSION}: move the folder away and index again");
+        for command in ["check", "serve"] {
+            let args = [command, "--data-dir", text(dir.path())];
+            refused(&outcome(&args), &[&found, &needed]);
+        }
     }
 }
 

@@ -445,6 +445,7 @@ fn tables(store: &Store) -> BTreeMap<Vec<u8>, Vec<u8>> {
         Table::CommitStep,
         Table::CommitOf,
         Table::CommitOpen,
+        Table::CommitStepAt,
     ];
     let rows = tables.iter().flat_map(|table| {
         let rows = store.engine().scan(Range::prefix(&table.key(&[])));

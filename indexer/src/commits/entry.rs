@@ -151,7 +151,7 @@ pub struct Entry {
     /// Every state it was in, and since when.
     pub states: Vec<(BlockNumber, State)>,
     /// Number of steps taken.
-    pub steps: u16,
+    pub steps: u32,
 }
 
 impl Entry {

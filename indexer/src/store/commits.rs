@@ -2,7 +2,8 @@
 //!
 //! An entry and its steps are only ever added, so an entry at block N is the
 //! commit with its steps up to N. Table `commit-open` names the entries that can
-//! still take a step; it is what the writer reads to go on.
+//! still take a step; it is what the writer reads to go on. Table `commit-step-at`
+//! names the steps by the block in which they were taken.
 
 use std::ops::RangeInclusive;
 
@@ -81,9 +82,38 @@ fn found_by(entry: &Entry) -> [Vec<u8>; 2] {
 
 /// Adds the step that takes `entry` on, before it is taken.
 pub fn put_step(batch: &mut Batch, entry: &Entry, step: &Step) {
-    let mut key = Table::CommitStep.key(&id_bytes(entry.id));
-    key.extend_from_slice(&entry.steps.to_be_bytes());
-    batch.put(key, step.encode());
+    let mut name = id_bytes(entry.id).to_vec();
+    name.extend_from_slice(&entry.steps.to_be_bytes());
+    batch.put(step_at_key(step.block, &name), Vec::new());
+    batch.put(Table::CommitStep.key(&name), step.encode());
+}
+
+/// Where a step is found by its block; `name` is its key in table `commit-step`.
+fn step_at_key(block: BlockNumber, name: &[u8]) -> Vec<u8> {
+    let mut key = Table::CommitStepAt.at(block);
+    key.extend_from_slice(name);
+    key
+}
+
+/// The rows of a table, whose keys begin with a block, in the blocks of a range.
+fn blocks(table: Table, range: &RangeInclusive<BlockNumber>) -> Range {
+    let mut rows = Range::prefix(&table.key(&[]));
+    rows.from = table.at(*range.start());
+    if let Some(next) = range.end().checked_add(1) {
+        rows.below = Some(table.at(next));
+    }
+    rows
+}
+
+/// The row of table `commit-step-at` that must be there for a row of table `commit-step`.
+///
+/// # Errors
+///
+/// When the row of `commit-step` is not of its table.
+pub(crate) fn found_at(key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let step = Step::decode_all(&mut &*value)
+        .map_err(|e| row_error(Table::CommitStep, key, e.to_string()))?;
+    Ok(step_at_key(step.block, key.get(1..).unwrap_or_default()))
 }
 
 /// No step will follow.
@@ -155,58 +185,50 @@ impl Store {
         .collect()
     }
 
-    /// Steps taken in the blocks of a range by entries that begin in block `first` or later, with
-    /// their numbers, by entry.
+    /// Names of the entries made in the blocks of a range, in order, without those of which
+    /// only the reveal was seen.
+    pub fn commits_made(&self, range: &RangeInclusive<BlockNumber>) -> Result<Vec<Id>, StoreError> {
+        let mut made = Vec::new();
+        for row in self.engine().scan(blocks(Table::Commit, range)) {
+            let (key, bytes) = row?;
+            let id = key.get(1..).and_then(id_of);
+            let id = id.ok_or_else(|| row_error(Table::Commit, &key, "is no name of an entry"))?;
+            let row = CommitRow::decode_all(&mut bytes.as_slice())
+                .map_err(|e| row_error(Table::Commit, &key, e.to_string()))?;
+            if row.made_by.is_some() {
+                made.push(id);
+            }
+        }
+        Ok(made)
+    }
+
+    /// Steps taken in the blocks of a range: by block, then by entry, then in the order in
+    /// which the entry took them.
     pub fn commit_steps(
         &self,
-        first: BlockNumber,
-        range: RangeInclusive<BlockNumber>,
-    ) -> Result<Vec<(Id, u16, Step)>, StoreError> {
-        let mut keys = Range::prefix(&Table::CommitStep.key(&[]));
-        keys.from = Table::CommitStep.at(first);
-        if let Some(next) = range.end().checked_add(1) {
-            keys.below = Some(Table::CommitStep.at(next));
-        }
-        self.steps_among(keys, &range)
-    }
-
-    /// Steps that an entry took in the blocks of a range, with their numbers.
-    pub fn commit_steps_of(
-        &self,
-        id: Id,
-        range: RangeInclusive<BlockNumber>,
-    ) -> Result<Vec<(Id, u16, Step)>, StoreError> {
-        let keys = Range::prefix(&Table::CommitStep.key(&id_bytes(id)));
-        self.steps_among(keys, &range)
-    }
-
-    fn steps_among(
-        &self,
-        keys: Range,
         range: &RangeInclusive<BlockNumber>,
-    ) -> Result<Vec<(Id, u16, Step)>, StoreError> {
-        let prefix = Table::CommitStep.key(&[]).len();
-        let mut found = Vec::new();
-        for row in self.engine().scan(keys) {
-            let (key, bytes) = row?;
-            // A step begins with its block; the rest of most is not looked at.
-            let block = bytes.first_chunk::<4>();
-            if block.is_some_and(|block| !range.contains(&u32::from_le_bytes(*block))) {
-                continue;
-            }
+    ) -> Result<Vec<(Id, Step)>, StoreError> {
+        let mut taken = Vec::new();
+        for row in self.engine().scan(blocks(Table::CommitStepAt, range)) {
+            let (key, _) = row?;
+            let wrong = |what: &str| row_error(Table::CommitStepAt, &key, what);
+            let (block, name) = key
+                .get(1..)
+                .and_then(|tail| tail.split_first_chunk::<4>())
+                .ok_or_else(|| wrong("has no block"))?;
+            let id = name.get(..8).filter(|_| name.len() == 12).and_then(id_of);
+            let id = id.ok_or_else(|| wrong("ends in no name of a step"))?;
+            let key = Table::CommitStep.key(name);
+            let bytes = self.engine().get(&key)?;
+            let bytes = bytes.ok_or_else(|| wrong("names a step that is not there"))?;
             let step = Step::decode_all(&mut bytes.as_slice())
                 .map_err(|e| row_error(Table::CommitStep, &key, e.to_string()))?;
-            let tail = key
-                .get(prefix..)
-                .and_then(|tail| tail.split_last_chunk::<2>());
-            let name =
-                tail.and_then(|(id, number)| Some((id_of(id)?, u16::from_be_bytes(*number))));
-            let Some((id, number)) = name else {
-                return Err(row_error(Table::CommitStep, &key, "is no name of a step"));
-            };
-            found.push((id, number, step));
+            if step.block != u32::from_be_bytes(*block) {
+                return Err(wrong("names a step of another block"));
+            }
+            taken.push((id, step));
         }
-        Ok(found)
+        Ok(taken)
     }
 
     /// Removes the entries that begin in a block, with all their steps.
@@ -223,7 +245,9 @@ impl Store {
             }
             let steps = Table::CommitStep.key(&id_bytes(id));
             for step in self.engine().scan(Range::prefix(&steps)) {
-                batch.delete(step?.0);
+                let (key, bytes) = step?;
+                batch.delete(found_at(&key, &bytes)?);
+                batch.delete(key);
             }
             close(batch, id);
             batch.delete(key);
@@ -261,5 +285,91 @@ impl Store {
         let block = block.map(u32::from_be_bytes);
         let block = block.ok_or_else(|| row_error(Table::Epoch, &key, "key has no block"))?;
         Ok((block <= at).then_some(block))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commits::{CallAt, Kind, State, Transition};
+
+    fn entry(block: BlockNumber, made: bool) -> Entry {
+        let call = CallAt {
+            extrinsic: 1,
+            path: None,
+        };
+        let row = CommitRow {
+            kind: Kind::Hash,
+            index: 3,
+            hotkey: [7; 32],
+            uid: Some(1),
+            made_by: made.then_some(call),
+            hash: None,
+            round: None,
+            epoch: None,
+        };
+        Entry::new(Id { block, index: 2 }, row)
+    }
+
+    fn step(block: BlockNumber, what: State) -> Step {
+        let what = Transition::State(what, None);
+        Step { block, what }
+    }
+
+    #[test]
+    fn steps_are_found_by_their_block_however_many_there_are_and_however_old_the_entry() {
+        let store = Store::in_memory().unwrap();
+        let (mut old, other) = (entry(5, true), entry(90_000, false));
+        let mut batch = Batch::default();
+        put(&mut batch, &old);
+        put(&mut batch, &other);
+        let due = step(90_000, State::Due);
+        for number in 65_534..65_538 {
+            old.steps = number;
+            put_step(&mut batch, &old, &due);
+        }
+        let (gone, last) = (step(90_000, State::Failed), step(u32::MAX, State::Expired));
+        put_step(&mut batch, &other, &gone);
+        old.steps += 1;
+        put_step(&mut batch, &old, &last);
+        store.commit(vec![batch]).unwrap();
+
+        let here = store.commit_steps(&(90_000..=90_000)).unwrap();
+        let mut wanted = vec![(old.id, due); 4];
+        wanted.push((other.id, gone));
+        assert_eq!(here, wanted);
+        assert_eq!(store.commit_steps(&(90_001..=u32::MAX - 1)).unwrap(), []);
+        let end = store.commit_steps(&(90_001..=u32::MAX)).unwrap();
+        assert_eq!(end, [(old.id, last)]);
+        assert_eq!(store.commits_made(&(0..=u32::MAX)).unwrap(), [old.id]);
+
+        let mut batch = Batch::default();
+        store.forget_commits(5, &mut batch).unwrap();
+        store.commit(vec![batch]).unwrap();
+        let left = store.commit_steps(&(0..=u32::MAX)).unwrap();
+        assert_eq!(left, wanted[4..]);
+        let mut batch = Batch::default();
+        store.forget_commits(90_000, &mut batch).unwrap();
+        store.commit(vec![batch]).unwrap();
+        for table in tables::ALL.iter().filter(|table| **table != Table::Meta) {
+            let rows = store.engine().scan(Range::prefix(&table.key(&[])));
+            assert_eq!(rows.count(), 0, "{}", table.name());
+        }
+    }
+
+    #[test]
+    fn a_name_without_its_step_is_damage_and_no_silence() {
+        let (store, entry) = (Store::in_memory().unwrap(), entry(5, true));
+        let (mut batch, mut gone) = (Batch::default(), Batch::default());
+        put_step(&mut batch, &entry, &step(9, State::Due));
+        for (key, _) in &batch.ops {
+            if key.first() == Some(&(Table::CommitStep as u8)) {
+                gone.delete(key.clone());
+            }
+        }
+        store.commit(vec![batch, gone]).unwrap();
+        let error = store.commit_steps(&(9..=9)).unwrap_err().to_string();
+        assert!(error.contains("a step that is not there"), "{error}");
+        assert!(error.contains("index again"), "{error}");
     }
 }

@@ -210,6 +210,14 @@ impl Store {
         }
     }
 
+    /// What `read` gives by several reads, none of them before and another after a join.
+    pub(crate) fn at_once<T>(
+        &self,
+        read: impl Fn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pinned(|_| read())
+    }
+
     /// The value of a storage key at the end of block `at`: the last row at or
     /// before it, in the span of that block. `None` when the span has never seen
     /// a value under the key.

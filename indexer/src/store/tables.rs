@@ -16,9 +16,10 @@
 //! | epoch | netuid `u16`, block `u32` | SCALE of [`super::history::EpochRow`]: an epoch of the subnet ran in this block |
 //! | activity | 17 bytes of [`crate::activity::Topic::tag`], block `u32` | SCALE `Vec<Compact<u32>>`: positions in the block |
 //! | commit | block `u32`, place `u32` among the commits of the block | SCALE of [`crate::commits::CommitRow`] |
-//! | commit-step | key of the commit, step `u16` from 0 | SCALE of [`crate::commits::Step`] |
+//! | commit-step | key of the commit, step `u32` from 0 | SCALE of [`crate::commits::Step`] |
 //! | commit-of | 0, netuid `u16`, or 1, hotkey, 32 bytes; then key of the commit | empty |
 //! | commit-open | key of a commit that can still take a step | empty |
+//! | commit-step-at | block `u32` in which the step was taken, then the key of the step | empty |
 //! | stake-move | block `u32`, place `u32` among the movements of the block | SCALE of [`crate::stakes::Movement`] |
 //! | stake-of | 0, netuid `u16`, or 1, hotkey, or 2, coldkey, 32 bytes; then key of the movement | empty |
 //! | verdict | netuid `u16`, mechanism `u8`, block `u32` | SCALE of what [`crate::verify::Record`] holds |
@@ -40,7 +41,7 @@
 use chain_metadata::BlockNumber;
 
 /// Version of every byte described in this file.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// A table of the store, by its first key byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub enum Table {
     CommitOf = 42,
     /// Commits that can still take a step.
     CommitOpen = 43,
+    /// Steps of commits by the block in which they were taken.
+    CommitStepAt = 44,
     /// Movements of stake.
     StakeMove = 50,
     /// Movements of stake by subnet, hotkey and coldkey.
@@ -137,7 +140,7 @@ pub(super) fn place_of(tail: &[u8]) -> Option<(BlockNumber, u32)> {
 }
 
 /// All tables, in key order.
-pub const ALL: [Table; 27] = [
+pub const ALL: [Table; 28] = [
     Table::Meta,
     Table::Block,
     Table::Hash,
@@ -154,6 +157,7 @@ pub const ALL: [Table; 27] = [
     Table::CommitStep,
     Table::CommitOf,
     Table::CommitOpen,
+    Table::CommitStepAt,
     Table::StakeMove,
     Table::StakeOf,
     Table::Verdict,
@@ -187,6 +191,7 @@ impl Table {
             Table::CommitStep => "commit-step",
             Table::CommitOf => "commit-of",
             Table::CommitOpen => "commit-open",
+            Table::CommitStepAt => "commit-step-at",
             Table::StakeMove => "stake-move",
             Table::StakeOf => "stake-of",
             Table::Verdict => "verdict",

@@ -157,10 +157,12 @@ impl StoreReader {
                 continue;
             };
             let store = self.over(*last);
-            let mut found = steps::steps(store, *first..=*last)
-                .map_err(read_error)?
-                .into_iter()
-                .peekable();
+            let found = steps::steps(store, *first..=*last);
+            // A join since then may have begun to make the rows again while they were read.
+            for number in run {
+                self.settled(*number)?;
+            }
+            let mut found = found.map_err(read_error)?.into_iter().peekable();
             for number in run {
                 let at = self.at(*number)?;
                 let mut list = Vec::new();
