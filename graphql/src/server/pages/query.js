@@ -13,8 +13,6 @@ const EXAMPLES = {
   "Metagraph in the past": "{\n  metagraph(netuid: 1, asOf: { blocksBehindHead: 10 }) {\n    stamp { block hash specVersion finalized }\n    neuronCount\n    neurons(first: 16) {\n      uid hotkey incentive incentiveNormalized dividends emission validatorPermit lastUpdate\n      axon { ipText port }\n    }\n  }\n}",
   "Weights": "{\n  weights(netuid: 1) {\n    stamp { block }\n    rowCount\n    rows(first: 8) { uid changedAt entries { uid value valueNormalized } }\n  }\n}",
   "Is an epoch right?": "{\n  verificationSummary(netuid: 1) { epochs exact differs }\n  verifications(netuid: 1, first: 5) {\n    nodes { blockNumber netuid specVersion verdict fields { field compared differing } }\n  }\n}",
-  "Why this incentive?": "{\n  epochs(netuid: 1, first: 1) { nodes { outputBlock inputBlock } }\n  explainEpoch(netuid: 1, block: 186, uid: 27) {\n    weights { validator raw clipped { decimal } contribution { decimal } }\n    median { consensus { decimal } stored }\n    incentive { decimal }\n    storedIncentive\n  }\n}",
-  "What would have been?": "{\n  simulate(netuid: 1, block: 186, patch: { kappa: 40000 }) {\n    permalink\n    epochs { blockNumber isChanged neurons(uids: [9, 27]) { uid incentive { without with delta } } }\n  }\n}",
   "Who set which weights": "{\n  weightChanges(netuid: 1, uid: 5, first: 3) {\n    nodes { blockNumber uids values setBy { kind } }\n  }\n}",
   "Commits and reveals": "{\n  commits(netuid: 1, first: 5) {\n    nodes { id kind hotkey state stateSince reveals { verified firstEpoch } }\n  }\n}",
   "Stake movements": "{\n  stakeMovements(first: 5) {\n    nodes { blockNumber kind tao alpha from { netuid hotkey coldkey } to { netuid hotkey coldkey } }\n  }\n}",
