@@ -37,7 +37,9 @@ mod health;
 mod ingest;
 mod openapi;
 mod pages;
+mod places;
 mod post;
+mod preflight;
 mod rate;
 mod reads;
 mod refused;
@@ -171,10 +173,22 @@ struct App {
     large: Arc<Semaphore>,
     /// Places for such bodies while they arrive.
     arriving: Arc<Semaphore>,
+    /// How many of these one caller may have.
+    shares: Arc<Shares>,
     /// Places for WebSockets and streams over HTTP.
     sockets: Arc<Semaphore>,
     /// Held by every open WebSocket and stream; nothing is sent. When all are dropped, none is open.
     open: mpsc::Sender<Infallible>,
+}
+
+/// What one caller may have of the places that all share.
+struct Shares {
+    /// Queries that are answered.
+    queries: places::Shares,
+    /// Large bodies that arrive.
+    arriving: places::Shares,
+    /// Requests that wait for a block.
+    waiting: places::Shares,
 }
 
 /// Serves until `shutdown` completes, then lets open requests finish, closes WebSockets (1001) and
@@ -218,6 +232,11 @@ pub async fn serve(
         queries: Arc::new(Semaphore::new(limits.concurrent_queries.max(1))),
         large: Arc::new(Semaphore::new(results::AT_ONCE)),
         arriving: Arc::new(Semaphore::new(results::ARRIVING)),
+        shares: Arc::new(Shares {
+            queries: places::Shares::new(limits.concurrent_queries / 4),
+            arriving: places::Shares::new(results::ARRIVING_OF_ONE),
+            waiting: places::Shares::new(wait::PLACES_OF_ONE),
+        }),
         sockets: Arc::new(Semaphore::new(limits.websockets)),
         options: Arc::new(options),
         limits,
@@ -228,9 +247,9 @@ pub async fn serve(
         let side = side.try_clone()?;
         side.set_nonblocking(true)?;
         let side = TcpListener::from_std(side)?;
-        listeners.push((side, metrics_router(app.clone()), false));
+        listeners.push((side, metrics_router(app.clone()), (false, true)));
     }
-    listeners.push((listener, router(app), door.tls().is_some()));
+    listeners.push((listener, router(app), (door.tls().is_some(), false)));
 
     tokio::spawn(async move {
         shutdown.await;
@@ -240,9 +259,9 @@ pub async fn serve(
         let _ = stop.send(true);
     });
     let drained = async {
-        let running = listeners.into_iter().map(|(listener, router, with_tls)| {
+        let running = listeners.into_iter().map(|(listener, router, kind)| {
             let (door, stopping) = (door.clone(), stopping.clone());
-            accept::run(listener, router, door, with_tls, stopping, open.clone())
+            accept::run(listener, router, door, kind, stopping, open.clone())
         });
         futures::future::join_all(running).await;
         drop(open);
@@ -258,7 +277,7 @@ pub async fn serve(
         () = door.watch_keys() => {}
         () = out_of_grace => {
             tracing::warn!(grace_s = grace.as_secs(), "some connections did not end in time and were cut");
-            door.connections.cut_all();
+            door.cut_all();
         }
     }
     Ok(())
@@ -315,6 +334,10 @@ fn router(app: App) -> Router {
         routes = routes.layer(cors);
     }
     routes
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            preflight::counted,
+        ))
         .layer(middleware::from_fn(access_log::record))
         .with_state(app)
 }

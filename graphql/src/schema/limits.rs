@@ -265,6 +265,8 @@ pub(crate) struct Guard {
     persisted: Arc<Persisted>,
     /// The request as parsed, once it is. The engine makes one guard for each request.
     document: OnceLock<ExecutableDocument>,
+    /// The document and its hash, to be remembered if it turns out to be one that can be asked.
+    unknown: OnceLock<(String, String)>,
 }
 
 impl Guard {
@@ -274,6 +276,7 @@ impl Guard {
             reads,
             persisted,
             document: OnceLock::new(),
+            unknown: OnceLock::new(),
         }
     }
 }
@@ -314,6 +317,8 @@ impl Extension for Guard {
         mut request: Request,
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
+        // Before anything is read: reading costs too.
+        access::may_begin()?;
         let unknown = self.persisted.resolve(&mut request)?;
         measure::document_text(&request.query, &self.limits)?;
         measure::variables(&request.variables, &self.limits)?;
@@ -321,7 +326,7 @@ impl Extension for Guard {
         measure::selections(document, &self.limits)?;
         self.document.get_or_init(|| document.clone());
         if let Some(hash) = unknown {
-            self.persisted.remember(hash, &request.query);
+            self.unknown.get_or_init(|| (hash, request.query.clone()));
         }
         next.run(ctx, request).await
     }
@@ -349,7 +354,10 @@ impl Extension for Guard {
             )]);
         }
         metrics::histogram!("graphql_complexity").record(result.complexity as f64);
-        access::measured(result.complexity).map_err(|refused| vec![refused])?;
+        access::measured(result.complexity);
+        if let Some((hash, document)) = self.unknown.get() {
+            self.persisted.remember(hash.clone(), document);
+        }
         Ok(result)
     }
 

@@ -45,6 +45,8 @@ struct Shared {
     router: Router,
     door: Arc<Door>,
     with_tls: bool,
+    /// Whether it is the listener for metrics.
+    side: bool,
     stopping: watch::Receiver<bool>,
     /// Held while the connection is open; nothing is sent.
     open: mpsc::Sender<Infallible>,
@@ -56,7 +58,7 @@ pub(super) async fn run(
     listener: TcpListener,
     router: Router,
     door: Arc<Door>,
-    with_tls: bool,
+    (with_tls, side): (bool, bool),
     stopping: watch::Receiver<bool>,
     open: mpsc::Sender<Infallible>,
 ) {
@@ -66,6 +68,7 @@ pub(super) async fn run(
         router,
         door,
         with_tls,
+        side,
         stopping,
         open,
     };
@@ -96,7 +99,7 @@ fn is_of_one(kind: ErrorKind) -> bool {
 
 fn take(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    match shared.door.open(peer, shared.with_tls) {
+    match shared.door.open(peer, shared.with_tls, shared.side) {
         Ok(connection) => {
             let shared = shared.clone();
             tokio::spawn(async move { serve(shared, stream, connection).await });

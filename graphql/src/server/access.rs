@@ -2,19 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_graphql::ServerError;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::address::{client, is_forwarded};
 use super::auth::{ApiKey, WrongKey, shown};
-use super::connections::{Connection, Full, StreamPlace};
-use super::door::{Door, holder, now_ms};
+use super::connections::{Connection, Full, Party, StreamPlace};
+use super::door::{Door, holder, holder_of, now_ms};
 use super::rate::Level;
 use super::refused::{Refused, code};
 use super::{App, Cors};
@@ -23,6 +23,8 @@ use super::{App, Cors};
 const COMPLEXITY_PER_TOKEN: usize = 10_000;
 /// Routes that take in reports, when posted to.
 const INGEST: [&str; 2] = ["/v1/results/{netuid}", "/v1/scoring/{netuid}/reports"];
+/// The route of WebSockets.
+const SOCKET: &str = "/graphql/ws";
 /// Probes, which are never refused.
 const PROBES: [&str; 2] = ["/health", "/ready"];
 
@@ -44,11 +46,15 @@ enum Wants {
 }
 
 impl Wants {
-    fn of(method: &Method, route: &str) -> Self {
+    fn of(method: &Method, route: &str, uri: &Uri) -> Self {
+        // Whatever stands in the query string: the query page needs none, and a name of a parameter
+        // can be written in many ways.
+        let is_bare = uri.query().is_none_or(str::is_empty);
+        let may_show = is_bare && (method == Method::GET || method == Method::HEAD);
         let is_page = route == "/" || route.starts_with("/assets/");
         match route {
             route if PROBES.contains(&route) => Self::Probe,
-            "/graphql" if method == Method::GET || method == Method::HEAD => Self::Page,
+            "/graphql" if may_show => Self::Page,
             _ if is_page || method == Method::OPTIONS => Self::Page,
             route if method == Method::POST && INGEST.contains(&route) => Self::Ingest,
             _ => Self::Read,
@@ -65,6 +71,8 @@ pub(crate) struct Caller {
     counted: bool,
     /// Whether it speaks over a WebSocket, where every operation counts as a request.
     is_socket: bool,
+    /// The connection that it speaks over. It ends with its socket, whoever speaks.
+    connection: Weak<Connection>,
     key: Mutex<Option<Arc<ApiKey>>>,
     tokens: AtomicU64,
     operation: Mutex<Option<String>>,
@@ -126,17 +134,29 @@ impl Caller {
         self.door.charge(self.address, key.as_deref(), cost)
     }
 
-    /// What every operation of a socket is asked.
-    fn may_go_on(&self) -> Result<(), Refused> {
+    /// Whether it may ask now. Looked at once more where something is asked, so that the sorting of
+    /// routes at the door is not all that stands before an answer.
+    fn may_ask(&self) -> Result<(), Refused> {
         match self.key() {
             Some(key) if !self.door.options.keys.holds(&key, now_ms()) => {
                 Err(Refused::unknown(WrongKey::Unknown))
             }
             Some(key) if !key.scopes.read => Err(Refused::scope(&key.name, "read")),
             None if self.door.options.require_key => Err(Refused::no_key()),
-            _ => self.take(),
+            _ => Ok(()),
         }
     }
+
+    /// Whom places are counted for; `None` for this machine's own tools.
+    fn party(&self) -> Option<Party> {
+        let key = self.key();
+        (key.is_some() || self.counted).then(|| holder(self.address, key.as_deref()))
+    }
+}
+
+/// Whom places of the request that is answered are counted for.
+pub(super) fn party() -> Option<Party> {
+    current()?.party()
 }
 
 /// Whoever this task answers.
@@ -152,16 +172,23 @@ pub(super) async fn within<F: Future>(caller: Option<Arc<Caller>>, work: F) -> F
     }
 }
 
-/// Told by the schema what an operation costs, before it is carried out.
-pub(crate) fn measured(complexity: usize) -> Result<(), ServerError> {
+/// Asked by the schema before it so much as reads an operation.
+pub(crate) fn may_begin() -> Result<(), ServerError> {
     let Some(caller) = current() else {
         return Ok(());
     };
-    if caller.is_socket {
-        caller.may_go_on().map_err(|refused| refused.error())?;
+    let may = caller.may_ask().and_then(|()| match caller.is_socket {
+        true => caller.take(),
+        false => Ok(()),
+    });
+    may.map_err(|refused| refused.error())
+}
+
+/// Told by the schema what an operation costs, before it is carried out.
+pub(crate) fn measured(complexity: usize) {
+    if let Some(caller) = current() {
+        caller.charge(complexity);
     }
-    caller.charge(complexity);
-    Ok(())
 }
 
 /// Told by the schema what is asked for: a field of the schema, never a word of the client.
@@ -200,6 +227,12 @@ pub(super) fn introduced(caller: Option<&Caller>, payload: &Value) -> Result<(),
     };
     match key {
         Ok(key) => {
+            let connection = caller.connection.upgrade();
+            let connection = connection.ok_or("the connection has ended")?;
+            let place = caller.door.connections.stream(holder_of(&key));
+            let place = place.map_err(|full| too_many(full).text)?;
+            // From here on the socket is this key's: it takes one of its places, and ends with it.
+            connection.hand_over(place, key.clone());
             *caller.lock() = Some(key);
             Ok(())
         }
@@ -218,7 +251,7 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
     if let Some(connection) = &connection {
         connection.next_request();
     }
-    let (caller, let_in) = introduce(&app, &request, connection.as_deref());
+    let (caller, let_in) = introduce(&app, &request, connection.as_ref());
     let wants = wanted(&request);
     let answered = match let_in {
         Err(refused) => Err(refused),
@@ -250,25 +283,36 @@ pub(super) async fn admit(State(app): State<App>, request: Request, next: Next) 
 }
 
 fn wanted(request: &Request) -> Wants {
+    Wants::of(request.method(), route(request), request.uri())
+}
+
+fn route(request: &Request) -> &str {
     let matched = request.extensions().get::<MatchedPath>();
-    Wants::of(request.method(), matched.map_or("", MatchedPath::as_str))
+    matched.map_or("", MatchedPath::as_str)
+}
+
+/// Whether a WebSocket is to be opened where there are some. The header alone says nothing: any
+/// request can have it.
+fn opens_socket(request: &Request) -> bool {
+    let upgrade = request.headers().get(header::UPGRADE);
+    let wanted = upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    wanted && request.method() == Method::GET && route(request) == SOCKET
 }
 
 /// Who asks, and whether what it wants is its to have.
 fn introduce(
     app: &App,
     request: &Request,
-    connection: Option<&Connection>,
+    connection: Option<&Arc<Connection>>,
 ) -> (Arc<Caller>, Result<(), Refused>) {
     let (door, headers) = (&app.door, request.headers());
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.peer.ip());
     let address = client(peer, headers, &door.options.trusted_proxies);
-    let own = address.is_loopback() && !door.options.limit_loopback && !is_forwarded(headers);
+    let own = is_own(door, address, headers);
     if address.is_loopback() && is_forwarded(headers) && !door.trusts(peer) {
         unnamed_proxy();
     }
-    let upgrade = headers.get(header::UPGRADE);
-    let is_socket = upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let is_socket = opens_socket(request);
     let key = match shown(headers) {
         Ok(None) => Ok(None),
         Ok(Some(text)) => door.options.keys.verify(text, now_ms()).map(Some),
@@ -297,6 +341,7 @@ fn introduce(
         address,
         counted: !own,
         is_socket,
+        connection: connection.map(Arc::downgrade).unwrap_or_default(),
         key: Mutex::new(key),
         tokens: AtomicU64::new(0),
         operation: Mutex::default(),
@@ -332,14 +377,16 @@ fn may_open(cors: &Cors, headers: &HeaderMap) -> bool {
 }
 
 fn stream_place(caller: &Caller) -> Result<StreamPlace, Refused> {
-    let key = caller.key();
-    let who = holder(caller.address, key.as_deref());
     // This machine's own tools may open as many as there are places at all.
-    let connections = &caller.door.connections;
-    if key.is_none() && !caller.counted {
-        return Ok(StreamPlace::uncounted());
+    match caller.party() {
+        None => Ok(StreamPlace::uncounted()),
+        Some(who) => caller.door.connections.stream(who).map_err(too_many),
     }
-    connections.stream(who).map_err(too_many)
+}
+
+/// Whether this machine asks, and nobody through it.
+pub(super) fn is_own(door: &Door, address: IpAddr, headers: &HeaderMap) -> bool {
+    address.is_loopback() && !door.options.limit_loopback && !is_forwarded(headers)
 }
 
 /// Puts the place of a long answer where it lives as long as the socket.

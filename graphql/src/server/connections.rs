@@ -36,6 +36,20 @@ pub(super) struct Bounds {
     pub(super) connections: usize,
     pub(super) per_address: usize,
     pub(super) streams: usize,
+    /// Of the connections, those that only this machine can have: its probes come in also when
+    /// others hold all the rest.
+    pub(super) reserved: usize,
+}
+
+/// Whose connection it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// This machine's, which is its owner's.
+    Own,
+    /// A trusted proxy's, which speaks for many.
+    Proxy,
+    /// Anybody's; those of one address are bounded.
+    Stranger,
 }
 
 /// All open connections.
@@ -83,19 +97,23 @@ impl Connections {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection. Those of one address are bounded when `counted`.
+    /// A place for a connection.
     pub(super) fn open(
         self: &Arc<Self>,
         peer: SocketAddr,
-        counted: bool,
+        whose: Whose,
         https: bool,
     ) -> Result<Arc<Connection>, Full> {
-        let counted = counted.then(|| party(peer.ip()));
+        let counted = (whose == Whose::Stranger).then(|| party(peer.ip()));
+        let most = match whose {
+            Whose::Own => self.bounds.connections,
+            _ => self.bounds.connections.saturating_sub(self.bounds.reserved),
+        };
         let mut held = self.lock();
-        if held.open.len() >= self.bounds.connections {
+        if held.open.len() >= most {
             return Err(Full {
                 limit: "connections",
-                most: self.bounds.connections,
+                most,
             });
         }
         if let Some(address) = counted
@@ -119,7 +137,7 @@ impl Connections {
             table: self.clone(),
         });
         held.open.insert(id, Arc::downgrade(&connection));
-        gauge(held.open.len());
+        metrics::gauge!("http_connections").increment(1.0);
         Ok(connection)
     }
 
@@ -161,11 +179,6 @@ impl Connections {
         let held = self.lock();
         held.open.values().filter_map(Weak::upgrade).collect()
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "bounded by a setting")]
-fn gauge(open: usize) {
-    metrics::gauge!("http_connections").set(open as f64);
 }
 
 /// A place for a long answer; its place is free when this is dropped.
@@ -215,6 +228,12 @@ impl Connection {
         self.streams().push((place, key));
     }
 
+    /// Gives the socket to a key that was shown on it: what was kept before is given back.
+    pub(super) fn hand_over(&self, place: StreamPlace, key: Arc<ApiKey>) {
+        let before = std::mem::replace(&mut *self.streams(), vec![(place, Some(key))]);
+        drop(before);
+    }
+
     /// Gives back the places of streams that are over: where a request comes, the answer before it
     /// has come to its end.
     pub(super) fn next_request(&self) {
@@ -242,7 +261,7 @@ impl Drop for Connection {
         if let Some(address) = &self.counted {
             fewer(&mut held.addresses, address);
         }
-        gauge(held.open.len());
+        metrics::gauge!("http_connections").decrement(1.0);
     }
 }
 
@@ -260,19 +279,21 @@ mod tests {
             connections: 3,
             per_address: 2,
             streams: 1,
+            reserved: 0,
         });
-        let open = |text: &str, counted| table.open(peer(text), counted, false);
-        let one = open("1.1.1.1:1", true).unwrap();
-        let two = open("1.1.1.1:2", true).unwrap();
+        let open = |text: &str, whose| table.open(peer(text), whose, false);
+        let one = open("1.1.1.1:1", Whose::Stranger).unwrap();
+        let two = open("1.1.1.1:2", Whose::Stranger).unwrap();
         assert_eq!(
-            open("1.1.1.1:3", true).err().unwrap().limit,
+            open("1.1.1.1:3", Whose::Stranger).err().unwrap().limit,
             "connections_per_address"
         );
         // Addresses that are not counted meet the total only.
-        let three = open("1.1.1.1:3", false).unwrap();
-        assert_eq!(open("2.2.2.2:1", true).err().unwrap().limit, "connections");
+        let three = open("1.1.1.1:3", Whose::Proxy).unwrap();
+        let full = open("2.2.2.2:1", Whose::Stranger).err().unwrap();
+        assert_eq!(full.limit, "connections");
         drop((one, three));
-        let four = open("[2001:db8::1]:1", true).unwrap();
+        let four = open("[2001:db8::1]:1", Whose::Stranger).unwrap();
         let who = || Party::Key("k".into());
         four.keep(table.stream(who()).unwrap(), None);
         assert_eq!(table.stream(who()).err().unwrap().most, 1);
@@ -282,5 +303,25 @@ mod tests {
         drop(two);
         let held = table.lock();
         assert!(held.open.is_empty() && held.addresses.is_empty() && held.streams.is_empty());
+    }
+
+    #[test]
+    fn this_machine_finds_a_place_when_others_hold_the_rest() {
+        let table = Connections::new(Bounds {
+            connections: 4,
+            per_address: 9,
+            streams: 1,
+            reserved: 1,
+        });
+        let open = |text: &str, whose| table.open(peer(text), whose, false);
+        let held: Vec<_> = (0..3)
+            .map(|_| open("1.1.1.1:1", Whose::Stranger).unwrap())
+            .collect();
+        for whose in [Whose::Stranger, Whose::Proxy] {
+            assert_eq!(open("2.2.2.2:1", whose).err().unwrap().most, 3);
+        }
+        let probe = open("127.0.0.1:1", Whose::Own).unwrap();
+        assert_eq!(open("127.0.0.1:2", Whose::Own).err().unwrap().most, 4);
+        drop((held, probe));
     }
 }

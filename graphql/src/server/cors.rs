@@ -87,6 +87,7 @@ impl Cors {
         ]);
         let told = names(&[
             "etag",
+            "link",
             "ratelimit",
             "ratelimit-limit",
             "ratelimit-policy",
@@ -94,7 +95,12 @@ impl Cors {
             "ratelimit-reset",
             "retry-after",
             "www-authenticate",
+            "x-block",
+            "x-block-hash",
+            "x-epoch-block",
+            "x-finalized",
             "x-request-id",
+            "x-spec-version",
         ]);
         let layer = CorsLayer::new()
             .allow_origin(origins)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::address::{Cidr, party};
 use super::auth::{ApiKey, Keys};
-use super::connections::{Bounds, Connection, Connections, Full, Party};
+use super::connections::{Bounds, Connection, Connections, Full, Party, Whose};
 use super::rate::{Buckets, Level, Rate};
 use super::tls::Tls;
 
@@ -15,6 +15,12 @@ use super::tls::Tls;
 const MOST_ADDRESSES: usize = 1 << 16;
 /// How many keys are.
 const MOST_KEYS: usize = 1 << 14;
+
+/// Places of the listener for metrics, all its own.
+const SIDE_CONNECTIONS: usize = 128;
+/// Of so many connections one is kept for this machine, and never more than the second.
+const RESERVE_ONE_OF: usize = 64;
+const RESERVE_MOST: usize = 16;
 
 /// How the door is kept. The default lets everybody in and counts whoever is not on this machine.
 #[derive(Clone)]
@@ -89,32 +95,61 @@ impl fmt::Debug for DoorOptions {
 pub(super) struct Door {
     pub(super) options: DoorOptions,
     addresses: Buckets<IpAddr>,
+    /// Of those who ask what their pages may do.
+    preflights: Buckets<IpAddr>,
     keys: Buckets<String>,
     pub(super) connections: Arc<Connections>,
+    /// Those of the listener for metrics: whoever fills the other one does not fill this.
+    side: Arc<Connections>,
 }
 
 impl Door {
     pub(super) fn new(options: DoorOptions) -> Self {
+        let connections = options.max_connections.max(1);
+        let side = Bounds {
+            connections: SIDE_CONNECTIONS,
+            per_address: SIDE_CONNECTIONS / 4,
+            streams: 1,
+            reserved: SIDE_CONNECTIONS / RESERVE_ONE_OF,
+        };
         let bounds = Bounds {
-            connections: options.max_connections.max(1),
+            connections,
+            reserved: (connections / RESERVE_ONE_OF).min(RESERVE_MOST),
             per_address: options.connections_per_address.max(1),
             streams: options.streams_per_caller.max(1),
         };
         Self {
             options,
             addresses: Buckets::new(MOST_ADDRESSES),
+            preflights: Buckets::new(MOST_ADDRESSES),
             keys: Buckets::new(MOST_KEYS),
             connections: Connections::new(bounds),
+            side: Connections::new(side),
         }
     }
 
-    /// A place for a connection. Proxies speak for many, and this machine is its owner's, so that
-    /// neither is bounded by address.
-    pub(super) fn open(&self, peer: SocketAddr, https: bool) -> Result<Arc<Connection>, Full> {
+    /// A place for a connection, on the listener for metrics (`side`) or the other.
+    pub(super) fn open(
+        &self,
+        peer: SocketAddr,
+        https: bool,
+        side: bool,
+    ) -> Result<Arc<Connection>, Full> {
         let address = peer.ip();
         let own = address.is_loopback() && !self.options.limit_loopback;
-        let counted = !own && !self.trusts(address);
-        self.connections.open(peer, counted, https)
+        let whose = match own {
+            true => Whose::Own,
+            false if self.trusts(address) => Whose::Proxy,
+            false => Whose::Stranger,
+        };
+        let table = if side { &self.side } else { &self.connections };
+        table.open(peer, whose, https)
+    }
+
+    /// Ends all connections.
+    pub(super) fn cut_all(&self) {
+        self.connections.cut_all();
+        self.side.cut_all();
     }
 
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
@@ -151,6 +186,12 @@ impl Door {
         }
     }
 
+    /// Takes a token for a preflight. `None` where no limit is.
+    pub(super) fn take_preflight(&self, address: IpAddr) -> Option<Result<Level, Level>> {
+        let rate = self.options.keyed;
+        self.preflights.take(&party(address), rate, Instant::now())
+    }
+
     /// Takes what was measured afterwards; nothing only looks.
     pub(super) fn charge(&self, address: IpAddr, key: Option<&ApiKey>, cost: f64) -> Option<Level> {
         let (now, (rate, _)) = (Instant::now(), self.rate(key));
@@ -175,9 +216,14 @@ impl Door {
 /// Whose place a stream takes.
 pub(super) fn holder(address: IpAddr, key: Option<&ApiKey>) -> Party {
     match key {
-        Some(key) => Party::Key(key.id.clone()),
+        Some(key) => holder_of(key),
         None => Party::Address(party(address)),
     }
+}
+
+/// Whose place a stream of a key takes.
+pub(super) fn holder_of(key: &ApiKey) -> Party {
+    Party::Key(key.id.clone())
 }
 
 /// Milliseconds since 1970.

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::places::Busy;
 use super::{App, pages, rest};
 use crate::schema::error::{INTERNAL_TEXT, code};
 use crate::schema::limits::{self, over_limit, refusal, timed_out};
@@ -121,19 +122,9 @@ fn of_query(asked: Asked, most: usize) -> Result<async_graphql::Request, Box<Ser
 
 /// Waits for a place, executes a request and writes the answer.
 async fn answer(app: &App, request: async_graphql::Request) -> Response {
-    let turn = tokio::time::timeout(app.limits.query_timeout(), app.queries.acquire()).await;
-    let Ok(Ok(_turn)) = turn else {
-        let most = app.limits.concurrent_queries;
-        let text = format!(
-            "{most} queries are being answered, and none ended in time; at most so many are at once; try again in a moment"
-        );
-        let mut error = refusal(code::BUSY, text);
-        if let Some(extensions) = &mut error.extensions {
-            extensions.set("limit", "queries at the same time");
-            extensions.set("measured", most.saturating_add(1));
-            extensions.set("allowed", most);
-        }
-        return failed(StatusCode::SERVICE_UNAVAILABLE, error);
+    let _turn = match app.turn().await {
+        Ok(turn) => turn,
+        Err(full) => return busy(full),
     };
     let name = request.operation_name.clone();
     let response = app.api.execute(request).await;
@@ -157,6 +148,17 @@ async fn answer(app: &App, request: async_graphql::Request) -> Response {
         return failed(StatusCode::OK, error);
     }
     json(StatusCode::OK, text)
+}
+
+/// No place came free.
+fn busy(full: Busy) -> Response {
+    let mut error = refusal(code::BUSY, full.text());
+    if let Some(extensions) = &mut error.extensions {
+        extensions.set("limit", full.limit());
+        extensions.set("measured", full.most().saturating_add(1));
+        extensions.set("allowed", full.most());
+    }
+    failed(StatusCode::SERVICE_UNAVAILABLE, error)
 }
 
 fn parse(body: &[u8]) -> Result<async_graphql::Request, Box<ServerError>> {

@@ -151,11 +151,8 @@ pub(super) async fn run<T: Send + 'static>(
     read: impl FnOnce(&dyn Reader) -> Result<T, No> + Send + 'static,
 ) -> Result<T, Problem> {
     let time = app.limits.query_timeout();
-    let turn = tokio::time::timeout(time, app.queries.acquire()).await;
-    let Ok(Ok(_turn)) = turn else {
-        let text = "too many queries are being answered; try again in a moment";
-        return Err(Problem::new(code::BUSY, text));
-    };
+    let turn = app.turn().await;
+    let _turn = turn.map_err(|busy| Problem::new(code::BUSY, busy.text()))?;
     let reads = app.reads.pinned();
     let read = reads.run(name, move |reader| match read(reader) {
         Ok(value) => Ok(Ok(value)),

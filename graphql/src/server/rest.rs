@@ -316,10 +316,9 @@ pub(super) async fn answered(app: &App, question: Result<Question, Problem>) -> 
         Ok(question) => question,
         Err(problem) => return failed(&problem),
     };
-    let turn = tokio::time::timeout(app.limits.query_timeout(), app.queries.acquire()).await;
-    let Ok(Ok(_turn)) = turn else {
-        let text = "too many queries are being answered; try again in a moment";
-        return failed(&Problem::new(code::BUSY, text));
+    let _turn = match app.turn().await {
+        Ok(turn) => turn,
+        Err(busy) => return failed(&Problem::new(code::BUSY, busy.text())),
     };
     let text = match answer(&app.api, &question).await {
         Ok(answer) => answer.to_string(),

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{any, get, post};
+use futures::StreamExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
-use super::App;
 use super::rest::{Parameters, answered, bad, failed, number, response};
+use super::{App, access};
 use crate::ports::{Asked, NotTold, ReadError, Refused};
 use crate::rest::{Paged, Problem, Question, scores as shown};
 use crate::schema::error::{INTERNAL_TEXT, code};
@@ -21,6 +23,12 @@ use crate::schema::error::{INTERNAL_TEXT, code};
 pub(super) const AT_ONCE: usize = 4;
 /// How many such bodies arrive or wait at once.
 pub(super) const ARRIVING: usize = 64;
+/// How many of them may be one caller's; more of them wait, unread.
+pub(super) const ARRIVING_OF_ONE: usize = 4;
+/// Time that a body has before its pace counts.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Least pace of a body after that, in bytes a second.
+const PACE: u32 = 16 << 10;
 /// Longest time for a body to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 /// Largest input that is scored, in bytes.
@@ -117,32 +125,54 @@ pub(super) async fn received(
         let text = "too many requests are being answered; try again in a moment";
         Problem::new(code::BUSY, text)
     };
+    let own = app.shares.arriving.take(access::party());
+    let own = tokio::time::timeout(ARRIVAL, own).await;
+    let own = own.map_err(|_| busy())?;
     // A slow sender waits in a place where others can wait too, and not for long.
     let Ok(arriving) = app.arriving.clone().try_acquire_owned() else {
         return Err(busy());
     };
-    let bytes = match tokio::time::timeout(ARRIVAL, to_bytes(body, max)).await {
-        Ok(Ok(bytes)) => bytes,
-        // The library says no more than that the body ended early or went on too long.
-        Ok(Err(error)) => {
-            let text =
-                format!("the body has more than {max} bytes, or did not arrive whole ({error})");
-            return Err(Problem::new("BODY_TOO_LARGE", text).with_status(413));
-        }
-        Err(_) => {
-            let text = format!(
-                "the body did not arrive within {} seconds; send it faster or in parts",
-                ARRIVAL.as_secs()
-            );
-            return Err(Problem::new("BODY_TOO_SLOW", text).with_status(408));
-        }
-    };
+    let bytes = whole(body, max).await?;
     let turn = app.large.clone().acquire_owned();
     let turn = tokio::time::timeout(app.limits.query_timeout(), turn).await;
-    drop(arriving);
+    drop((arriving, own));
     match turn {
         Ok(Ok(turn)) => Ok((bytes, turn)),
         _ => Err(busy()),
+    }
+}
+
+/// A body that is small enough and comes fast enough.
+async fn whole(body: Body, max: usize) -> Result<Bytes, Problem> {
+    let begun = Instant::now();
+    let mut parts = body.into_data_stream();
+    let mut bytes = Vec::new();
+    loop {
+        let earned = u32::try_from(bytes.len()).unwrap_or(u32::MAX) / PACE;
+        let time = PATIENCE + Duration::from_secs(earned.into());
+        let part = tokio::time::timeout_at(begun + time.min(ARRIVAL), parts.next());
+        match part.await {
+            Ok(None) => return Ok(bytes.into()),
+            Ok(Some(Ok(part))) if part.len() <= max.saturating_sub(bytes.len()) => {
+                bytes.extend_from_slice(&part);
+            }
+            Ok(Some(Ok(_))) => {
+                let text = format!("the body has more than {max} bytes; send less at once");
+                return Err(Problem::new("BODY_TOO_LARGE", text).with_status(413));
+            }
+            // Its sender has gone, or does not keep to HTTP.
+            Ok(Some(Err(error))) => {
+                let text = format!("the body did not arrive whole ({error}); send it again");
+                return Err(Problem::new("BODY_TOO_LARGE", text).with_status(413));
+            }
+            Err(_) => {
+                let text = format!(
+                    "the body did not arrive within {} seconds, or came with less than {PACE} bytes a second; send it faster or in parts",
+                    ARRIVAL.as_secs()
+                );
+                return Err(Problem::new("BODY_TOO_SLOW", text).with_status(408));
+            }
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::rest::{failed, number};
-use super::{App, post, reads, stopped};
-use crate::ports::Status;
+use super::{App, access, post, reads, stopped};
+use crate::ports::{ReadError, Status};
 use crate::rest::Problem;
 use crate::schema::error::code;
 
@@ -33,6 +33,10 @@ const WAIT: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// Blocks beyond the node's finalized height that no chain makes while a request waits.
 const OUT_OF_REACH: u32 = 200;
+/// How much longer the store may take to be asked.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+/// Most requests of one caller that wait at once.
+pub(super) const PLACES_OF_ONE: usize = 16;
 /// Most requests that wait at once.
 const PLACES: usize = 1024;
 
@@ -54,9 +58,18 @@ async fn wait(
     }
     let outcome = match wanted(&request) {
         Ok(None) => Ok(()),
-        Ok(Some(block)) => match places.try_acquire() {
-            Ok(_place) => reached(&app, block).await,
-            Err(_) => Err(Problem::new(
+        Ok(Some(block)) => match (
+            app.shares.waiting.try_take(access::party()),
+            places.try_acquire(),
+        ) {
+            (Ok(_own), Ok(_place)) => reached(&app, block).await,
+            (Err(()), _) => Err(Problem::new(
+                code::BUSY,
+                format!(
+                    "{PLACES_OF_ONE} requests of this caller are waiting for blocks already; wait for one of them"
+                ),
+            )),
+            (_, Err(_)) => Err(Problem::new(
                 code::BUSY,
                 format!("{PLACES} requests are waiting for blocks already; try again later"),
             )),
@@ -92,8 +105,8 @@ async fn reached(app: &App, block: BlockNumber) -> Result<(), Problem> {
     let mut stored = app.reads.reader().subscribe();
     let end = Instant::now() + WAIT;
     loop {
-        let status = app.reads.run("status", |reader| reader.status()).await;
-        let status = status.map_err(reads::problem)?;
+        let status = app.reads.run("status", |reader| reader.status());
+        let status = told(end + LAST_LOOK, status).await?;
         if status.last.is_some_and(|last| last >= block) {
             return Ok(());
         }
@@ -121,6 +134,20 @@ async fn reached(app: &App, block: BlockNumber) -> Result<(), Problem> {
                 return Err(late(block, &status, "the server is stopping"));
             }
         }
+    }
+}
+
+/// What the store says of itself, unless it is too busy to say it.
+async fn told(
+    end: Instant,
+    status: impl Future<Output = Result<Status, ReadError>>,
+) -> Result<Status, Problem> {
+    match tokio::time::timeout_at(end, status).await {
+        Ok(status) => status.map_err(reads::problem),
+        Err(_) => Err(Problem::new(
+            code::BUSY,
+            "the store was too busy to say which blocks it has; try again later",
+        )),
     }
 }
 
@@ -152,4 +179,18 @@ fn late(block: BlockNumber, status: &Status, why: &str) -> Problem {
         .more
         .insert("indexed".to_owned(), status.last.into());
     problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_says_nothing_is_not_awaited_for_ever() {
+        let end = Instant::now() + Duration::from_millis(10);
+        let Err(problem) = told(end, std::future::pending()).await else {
+            panic!("an answer came out of nothing");
+        };
+        assert_eq!((problem.code.as_ref(), problem.status), (code::BUSY, 503));
+    }
 }

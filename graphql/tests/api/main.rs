@@ -22,6 +22,7 @@ mod rest;
 mod results;
 mod server;
 mod server_access;
+mod server_gate;
 mod server_sockets;
 mod socket;
 mod stake;

@@ -55,6 +55,22 @@ async fn a_document_is_sent_once_and_then_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_cannot_be_asked_is_not_remembered() {
+    let server = start(Fake::new()).await;
+    for document in [
+        "{ nothing }",
+        "{ status { last } } query other { status { last } }",
+        "{",
+    ] {
+        let hash = hash(document);
+        let (message, _) = code(&server, &named(&hash, Some(document))).await;
+        assert_ne!(message, "PersistedQueryNotFound");
+        let (message, _) = code(&server, &named(&hash, None)).await;
+        assert_eq!(message, "PersistedQueryNotFound", "{document}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hash_that_is_none_or_another_is_refused() {
     let server = start(Fake::new()).await;
     for body in [

@@ -30,7 +30,7 @@ pub(crate) async fn socket(
     Ok(Client(socket))
 }
 
-async fn say(client: &mut Client, message: serde_json::Value) {
+pub(crate) async fn say(client: &mut Client, message: serde_json::Value) {
     client
         .0
         .send(Message::text(message.to_string()))
@@ -39,7 +39,7 @@ async fn say(client: &mut Client, message: serde_json::Value) {
 }
 
 /// The next text, or `None` at the end of the socket.
-async fn hear(client: &mut Client) -> Option<serde_json::Value> {
+pub(crate) async fn hear(client: &mut Client) -> Option<serde_json::Value> {
     let wait = std::time::Duration::from_secs(30);
     loop {
         match tokio::time::timeout(wait, client.0.next())
