@@ -12,11 +12,16 @@ use tokio::sync::Semaphore;
 
 use crate::ports::{ReadError, Reader};
 
+/// How many probes read at once.
+const PROBES: usize = 2;
+
 /// Calls the port on a blocking thread, at most so many calls at a time.
 #[derive(Clone)]
 pub(crate) struct Reads {
     reader: Arc<dyn Reader>,
     permits: Arc<Semaphore>,
+    /// Places that only probes take.
+    spare: Arc<Semaphore>,
     /// The snapshot that these reads share, taken by the first of them.
     pin: Option<Arc<Pin>>,
 }
@@ -28,6 +33,7 @@ impl Reads {
         Self {
             reader,
             permits: Arc::new(Semaphore::new(concurrent.max(1))),
+            spare: Arc::new(Semaphore::new(PROBES)),
             pin: None,
         }
     }
@@ -36,6 +42,15 @@ impl Reads {
     pub(crate) fn pinned(&self) -> Self {
         Self {
             pin: Some(Arc::default()),
+            ..self.clone()
+        }
+    }
+
+    /// The same in places of their own, which no query takes: for probes, whose answer must not
+    /// wait until others have theirs.
+    pub(crate) fn spare(&self) -> Self {
+        Self {
+            permits: self.spare.clone(),
             ..self.clone()
         }
     }

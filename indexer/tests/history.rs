@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chain_metadata::{
-    AccountId, Call, Event, H256, Metadata, NestedCall, NetUid, Origin, Outcome, Phase, Uid, Value,
+    AccountId, Call, Event, H256, MechId, Metadata, NestedCall, NetUid, Origin, Outcome, Phase,
+    Uid, Value,
 };
 use indexer::commits::Said;
 use indexer::items::{Layout, PALLET, position};
@@ -16,6 +17,7 @@ use indexer::source::RawBlock;
 use indexer::stages::{Tip, block_batch};
 use indexer::store::Store;
 use indexer::store::history::{How, SetKind};
+use indexer::view;
 use indexer::view::tenancy::{self, Tenancy, Whose};
 
 const ALICE: AccountId = AccountId([0xa1; 32]);
@@ -338,6 +340,23 @@ fn an_epoch_has_its_index_and_its_mechanisms() {
         let blocks = chain.store.epochs_in(2, 0..=11, 9).unwrap();
         assert_eq!(blocks, [(11, first)]);
     }
+}
+
+#[test]
+fn a_neuron_of_whom_nothing_more_is_stored_has_no_owner_of_zeros() {
+    let mut chain = Chain::new(false);
+    chain.read = vec![("SubnetworkN", 2_u16.to_le_bytes().to_vec())];
+    chain.block(10, Vec::new(), &[(2, 0, Some(ALICE))], &[(2, true)]);
+    let events = vec![registered(2, 1, BOB)];
+    chain.block(11, events, &[(2, 1, Some(BOB))], &[]);
+    let at = view::at(&chain.store, 11).unwrap().unwrap();
+    let neurons = view::metagraph(&chain.store, &at, NetUid(2), MechId(0));
+    let neurons = neurons.unwrap().unwrap();
+    let of = neurons
+        .iter()
+        .map(|n| (n.hotkey, n.coldkey, n.block_at_registration));
+    let wanted = [(ALICE, None, None), (BOB, None, Some(11))];
+    assert_eq!(of.collect::<Vec<_>>(), wanted);
 }
 
 fn call(path: &[u32], who: AccountId, name: &str, args: Vec<(&str, Value)>) -> NestedCall {

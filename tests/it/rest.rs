@@ -212,8 +212,10 @@ fn the_store_is_the_same_by_rest_by_graphql_and_in_every_form() {
                         let values = row["values"].as_array().unwrap();
                         assert_eq!(uids.len(), values.len());
                         let pairs = uids.iter().zip(values);
-                        pairs.map(move |(dest, value)| {
-                            json!({ "uid": row["uid"], "dest": dest, "value": value })
+                        let empty = uids.is_empty().then_some((&Value::Null, &Value::Null));
+                        pairs.chain(empty).map(move |(dest, value)| {
+                            json!({ "uid": row["uid"], "dest": dest, "value": value,
+                                    "changedAt": row["changedAt"] })
                         })
                     })
                     .collect();

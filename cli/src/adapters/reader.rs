@@ -299,29 +299,13 @@ impl Reader for StoreReader {
         &self,
         keys: &[(BlockNumber, NetUid)],
     ) -> Result<Vec<Option<ports::LastEpoch>>, ReadError> {
-        keys.iter()
-            .map(|(number, netuid)| {
-                let at = self.at(*number)?;
-                let key = netuid.0.to_le_bytes();
-                let read = |entry: &str| {
-                    let held = view::held(self.over(*number), &at, entry, &[&key]);
-                    let Some(value) = held.map_err(read_error)?.stored() else {
-                        return Ok(None);
-                    };
-                    let found = value.as_u128().and_then(|value| u64::try_from(value).ok());
-                    found.map(Some).ok_or_else(|| {
-                        ReadError::Decode(format!(
-                            "{entry} of subnet {netuid} at block {number} is no number of 64 bits"
-                        ))
-                    })
-                };
-                let Some(block) = read("LastMechansimStepBlock")? else {
-                    return Ok(None);
-                };
-                let index = read("SubnetEpochIndex")?;
-                Ok(Some(ports::LastEpoch { block, index }))
-            })
-            .collect()
+        // The epoch's own row has its index: the chain's counter goes on at skipped slots too.
+        let applied = ports::Epochs::applied(self, keys)?.into_iter();
+        let last = |epoch: ports::Applied| ports::LastEpoch {
+            block: epoch.block.into(),
+            index: epoch.index,
+        };
+        Ok(applied.map(|epoch| epoch.map(last)).collect())
     }
 
     fn weights(

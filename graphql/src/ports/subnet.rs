@@ -20,7 +20,8 @@ pub struct Stamp {
 pub struct LastEpoch {
     /// `LastMechansimStepBlock` (the chain's spelling): height of the block in which it ran.
     pub block: u64,
-    /// `SubnetEpochIndex`; `None` when the runtime has no such item.
+    /// `SubnetEpochIndex` at the end of that block; `None` when the runtime has no such item, or the
+    /// block is not stored.
     pub index: Option<u64>,
 }
 

@@ -191,6 +191,13 @@ pub(crate) fn measured(complexity: usize) {
     }
 }
 
+/// Told by REST what an answer cost beyond the token of its request.
+pub(crate) fn owes(tokens: usize) {
+    if let Some(caller) = current() {
+        caller.charge(tokens.saturating_mul(COMPLEXITY_PER_TOKEN));
+    }
+}
+
 /// Told by the schema what is asked for: a field of the schema, never a word of the client.
 pub(crate) fn operation(label: &str) {
     if let Some(caller) = current() {

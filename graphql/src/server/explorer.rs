@@ -18,8 +18,9 @@ use chain_metadata::{H256, NetUid};
 use serde::Serialize;
 
 use super::App;
+use super::access::owes;
 use super::openapi::Refusals;
-use super::reads::{No, internal, run, too_long};
+use super::reads::{No, internal, run, too_long, weighed};
 use super::rest::{Parameters, bad, failed, unknown};
 use crate::ports::Reader;
 use crate::rest::Problem;
@@ -67,6 +68,9 @@ where
         }
         Err(problem) => Err(problem),
     };
+    if let Ok(bytes) = &bytes {
+        weighed(bytes.len());
+    }
     match bytes {
         Ok(bytes) if bytes.len() > app.limits.response_bytes => {
             failed(&too_long(bytes.len(), app.limits.response_bytes))
@@ -180,6 +184,8 @@ pub(super) async fn runtimes(State(app): State<App>, parts: Parts) -> Response {
     tag = "explorer",
     params(
         ("block_number" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64, description = "Only those of this block."),
+        ("block_start" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64, description = "Only those of this block and later ones."),
+        ("block_end" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64, description = "Only those of this block and earlier ones; how to go on where a search came to its bound."),
         ("pallet" = Option<String>, Query, description = "Only those of this pallet."),
         ("name" = Option<String>, Query, description = "Only those with this name."),
         ("full_name" = Option<String>, Query, description = "Pallet and name in one, such as System.ExtrinsicFailed."),
@@ -188,9 +194,18 @@ pub(super) async fn runtimes(State(app): State<App>, parts: Parts) -> Response {
     responses((status = 200, description = "A page of events.", body = Listed<EventRow>), Refusals),
 )]
 pub(super) async fn events(State(app): State<App>, parts: Parts) -> Response {
-    let known = ["block_number", "pallet", "name", "full_name"];
+    let time = app.limits.query_timeout();
+    let known = [
+        "block_number",
+        "block_start",
+        "block_end",
+        "pallet",
+        "name",
+        "full_name",
+    ];
     listed(&app, &parts, "find_events", &known, |parameters, window| {
-        let wanted = activity::Wanted::of(parameters)?;
+        let wanted = activity::Wanted::of(parameters, time)?;
+        owes(wanted.cost());
         Ok(move |reader: &dyn Reader| activity::events(reader, &wanted, window))
     })
     .await
@@ -203,6 +218,8 @@ pub(super) async fn events(State(app): State<App>, parts: Parts) -> Response {
     tag = "explorer",
     params(
         ("block_number" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64, description = "Only those of this block."),
+        ("block_start" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64, description = "Only those of this block and later ones."),
+        ("block_end" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64, description = "Only those of this block and earlier ones; how to go on where a search came to its bound."),
         ("signer_address" = Option<String>, Query, description = "Only those that this account signed or is an argument of."),
         ("full_name" = Option<String>, Query, description = "Pallet and call, such as SubtensorModule.set_weights."),
         ("success" = Option<bool>, Query, description = "Only those that succeeded (true) or failed (false)."),
@@ -211,14 +228,23 @@ pub(super) async fn events(State(app): State<App>, parts: Parts) -> Response {
     responses((status = 200, description = "A page of extrinsics.", body = Listed<ExtrinsicRow>), Refusals),
 )]
 pub(super) async fn extrinsics(State(app): State<App>, parts: Parts) -> Response {
-    let known = ["block_number", "signer_address", "full_name", "success"];
+    let time = app.limits.query_timeout();
+    let known = [
+        "block_number",
+        "block_start",
+        "block_end",
+        "signer_address",
+        "full_name",
+        "success",
+    ];
     listed(
         &app,
         &parts,
         "find_extrinsics",
         &known,
         |parameters, window| {
-            let wanted = activity::Wanted::of(parameters)?;
+            let wanted = activity::Wanted::of(parameters, time)?;
+            owes(wanted.cost());
             Ok(move |reader: &dyn Reader| activity::extrinsics(reader, &wanted, window))
         },
     )

@@ -58,7 +58,9 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
 /// `/ready`: asked of the store now. What was said before matters only so far that short trouble
 /// does not take the instance out, and that it does not come back too early; see [`Steady`].
 pub(super) async fn ready(State(app): State<App>) -> Response {
-    let asked = app.reads.run("status", |reader| reader.status());
+    // Queries that take long say nothing about the store.
+    let reads = app.reads.spare();
+    let asked = reads.run("status", |reader| reader.status());
     let readiness = match tokio::time::timeout(STORE_TIME, asked).await {
         _ if *app.draining.borrow() => {
             Readiness::not_known("the server is stopping; ask another instance")

@@ -16,6 +16,7 @@ use axum::routing::get;
 use chain_metadata::BlockNumber;
 
 use super::App;
+use super::access::owes;
 use super::rest::{Parameters, failed};
 use crate::ports::{ReadError, Reader};
 use crate::rest::Problem;
@@ -24,9 +25,11 @@ use crate::schema::error::{ApiError, INTERNAL_TEXT, code};
 pub(super) use form::Form;
 
 /// History does not change.
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+const FOR_GOOD: &str = "max-age=31536000, immutable";
 /// What may be another answer at the next question. The `ETag` makes asking again cheap.
 const ASK_AGAIN: &str = "no-cache";
+/// Bytes of an answer, or of a question's body, that a token pays for.
+const BYTES_PER_TOKEN: usize = 64 << 10;
 
 /// The routes.
 pub(super) fn routes() -> Router<App> {
@@ -138,10 +141,24 @@ where
         })
     });
     let sent = sent.await?;
+    weighed(sent.bytes.len());
     if sent.bytes.len() > app.limits.response_bytes {
         return Err(too_long(sent.bytes.len(), app.limits.response_bytes));
     }
-    Ok(respond(parts, form, sent))
+    let is_private = is_private(app, &parts.headers);
+    Ok(respond(parts, form, sent, is_private))
+}
+
+/// Charges for so many bytes: what they cost is owed when they are there, as with GraphQL.
+pub(super) fn weighed(bytes: usize) {
+    owes(bytes / BYTES_PER_TOKEN);
+}
+
+/// Whether an answer is only for who asked: a cache between must not give it to whom the door
+/// would not.
+fn is_private(app: &App, headers: &HeaderMap) -> bool {
+    let shown = [header::AUTHORIZATION, HeaderName::from_static("x-api-key")];
+    app.door.options.require_key || shown.iter().any(|name| headers.contains_key(name))
 }
 
 /// Runs a read of one snapshot as a query: in its turn, and not for longer than allowed.
@@ -229,7 +246,7 @@ pub(super) fn stamp(reader: &dyn Reader, number: BlockNumber) -> Result<Stamp, N
     }
 }
 
-fn respond(parts: &Parts, form: Form, sent: Sent) -> Response {
+fn respond(parts: &Parts, form: Form, sent: Sent, is_private: bool) -> Response {
     let tag = tag(&sent.bytes);
     let unchanged = matches(&parts.headers, &tag);
     let mut response = Response::new(match unchanged {
@@ -251,8 +268,13 @@ fn respond(parts: &Parts, form: Form, sent: Sent) -> Response {
     }
     put(header::ETAG, &tag);
     put(header::VARY, "accept");
-    let cache = if sent.for_good { FOR_GOOD } else { ASK_AGAIN };
-    put(header::CACHE_CONTROL, cache);
+    let whose = if is_private { "private" } else { "public" };
+    let cache = match (sent.for_good, is_private) {
+        (true, _) => format!("{whose}, {FOR_GOOD}"),
+        (false, true) => format!("{whose}, {ASK_AGAIN}"),
+        (false, false) => ASK_AGAIN.to_owned(),
+    };
+    put(header::CACHE_CONTROL, &cache);
     if let Some(stamp) = sent.stamp {
         let named = HeaderName::from_static;
         put(named("x-block"), &stamp.block.to_string());
@@ -283,18 +305,19 @@ fn link(parts: &Parts, next: &str) -> String {
     format!("<{}?{}>; rel=\"next\"", parts.uri.path(), query.join("&"))
 }
 
-/// A strong validator: of the bytes themselves.
+/// A validator of the bytes; weak, because packing on the way changes what is sent.
 fn tag(bytes: &[u8]) -> String {
     let hash = twox_hash::XxHash64::oneshot(0, bytes);
-    format!("\"{hash:016x}-{:x}\"", bytes.len())
+    format!("W/\"{hash:016x}-{:x}\"", bytes.len())
 }
 
-/// Whether the client has this already. Packing on the way makes a tag weak, so both forms count.
+/// Whether the client has this already; tags are compared weakly, as RFC 9110 has it here.
 fn matches(headers: &HeaderMap, tag: &str) -> bool {
     let given = headers.get_all(header::IF_NONE_MATCH).into_iter();
     let mut given = given
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim);
-    given.any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag)
+    let plain = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    given.any(|given| given == "*" || plain(given) == plain(tag))
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::reads::weighed;
 use super::rest::{Parameters, answered, bad, failed, number, response};
 use super::{App, access};
 use crate::ports::{Asked, NotTold, ReadError, Refused};
@@ -63,10 +64,17 @@ async fn profiles(State(app): State<App>, RawQuery(query): RawQuery) -> Response
 
 fn page(parameters: &Parameters<'_>) -> Result<Paged, Problem> {
     let first = parameters.get("first");
-    let after = parameters.get("after");
+    // Numbers of records stay below 2^63, as the document of routes has it.
+    let after: Option<u64> = parameters.number("after")?;
+    if let Some(after) = after.filter(|after| i64::try_from(*after).is_err()) {
+        return Err(bad(format!(
+            "`after` is {after}, but must be at most {}; give the number of the last record you have",
+            i64::MAX
+        )));
+    }
     Ok(Paged {
         first: first.map(|text| number("first", text)).transpose()?,
-        after: after.map(|text| number("after", text)).transpose()?,
+        after,
     })
 }
 
@@ -181,6 +189,7 @@ async fn score(State(app): State<App>, Path(name): Path<String>, body: Body) -> 
         Ok(received) => received,
         Err(problem) => return failed(&problem),
     };
+    weighed(input.len());
     let scored: Asked<_> = app
         .reads
         .run("score_input", move |reader| {
@@ -218,6 +227,7 @@ async fn scoring_result(State(app): State<App>, body: Body) -> Response {
         Ok(received) => received,
         Err(problem) => return failed(&problem),
     };
+    weighed(body.len());
     let (challenge, tokens) = match commits_asked(&body) {
         Ok(asked) => asked,
         Err(text) => return failed(&bad(text).with_status(422)),

@@ -48,6 +48,10 @@ pub(crate) struct Held {
     pub(crate) following: bool,
     /// Metagraphs of this block cannot be decoded.
     pub(crate) broken: Option<BlockNumber>,
+    /// Stake is rao by hotkey and coldkey, and uid 3 has none.
+    pub(crate) keeps_rao: bool,
+    /// A search ends when it has come to this block.
+    pub(crate) search_to: Option<BlockNumber>,
     /// How long every read takes.
     pub(crate) slow: Duration,
 }
@@ -88,6 +92,8 @@ impl Fake {
                 node_finalized: None,
                 following: false,
                 broken: None,
+                keeps_rao: false,
+                search_to: None,
                 slow: Duration::ZERO,
             }),
             counts: Mutex::default(),
@@ -433,6 +439,15 @@ impl Reader for Fake {
     ) -> Result<Vec<StakeShare>, ReadError> {
         self.count("stake");
         self.check(at)?;
+        if self.held().keeps_rao {
+            let none = of == StakeOf::Hotkey(account(3));
+            let rao = |n: u8| StakeShare {
+                entry: "Stake".into(),
+                value: Some(serde_json::json!(n.to_string())),
+                ..share(n, of, netuid)
+            };
+            return Ok((1..=4).filter(|_| !none).map(rao).collect());
+        }
         Ok((1..=5).map(|n| share(n, of, netuid)).collect())
     }
 
@@ -514,6 +529,13 @@ impl Reader for Fake {
                 line("Keys", ManifestFit::Same, None),
                 line("Rank", ManifestFit::Gone, Some("the runtime before had it")),
             ]
+            .into_iter()
+            .chain(
+                self.held()
+                    .keeps_rao
+                    .then(|| line("Stake", ManifestFit::Same, None)),
+            )
+            .collect()
         }))
     }
 

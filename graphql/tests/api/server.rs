@@ -203,3 +203,46 @@ async fn a_connection_that_never_ends_is_cut_after_the_grace() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_do_not_wait_for_reads_that_take_long() {
+    let options = ServerOptions {
+        limits: graphql::Limits {
+            concurrent_reads: 1,
+            ..graphql::Limits::default()
+        },
+        ..ServerOptions::default()
+    };
+    // Longer than a probe waits.
+    let slow = Fake::with(|held| held.slow = Duration::from_secs(12));
+    let server = start_with(slow, options).await;
+    let addr = server.addr;
+    let long = tokio::task::spawn_blocking(move || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(addr).unwrap();
+        let ask = "GET /v1/metagraph/1 HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+        stream.write_all(ask.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    // It has the only place now, and has looked how long to take.
+    let reading = || {
+        server
+            .fake
+            .most_running
+            .load(std::sync::atomic::Ordering::SeqCst)
+            > 0
+    };
+    let started = std::time::Instant::now();
+    while !reading() {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.fake.held().slow = Duration::ZERO;
+    let ready = server.get("/ready").await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (200, &json!(true)));
+    assert!(long.await.unwrap().starts_with("HTTP/1.1 "));
+    server.stop().await;
+}

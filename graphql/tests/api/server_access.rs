@@ -306,6 +306,66 @@ async fn large_queries_cost_more() {
     assert_eq!(server.post(huge).await.status, 429);
 }
 
+/// What is left after a request, of so many tokens.
+async fn left(server: &Server, method: &str, path: &str) -> u64 {
+    let answer = server.ask_as(method, path, "").await;
+    assert!(answer.status != 429, "{path}: {}", answer.body);
+    let left = answer.header("ratelimit-remaining").unwrap();
+    left.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_by_rest_cost_more() {
+    let door = DoorOptions {
+        anonymous: slow(200.0),
+        limit_loopback: true,
+        ..DoorOptions::default()
+    };
+    let options = ServerOptions {
+        door,
+        ..ServerOptions::default()
+    };
+    let fake = Fake::with(|held| held.neurons = 1_000);
+    let server = start_with(fake, options).await;
+    assert_eq!(left(&server, "GET", "/v1/status").await, 199);
+    // A token for each 64 KiB, in any form.
+    let mut before = 199;
+    for path in [
+        "/v1/metagraph/1",
+        "/v1/metagraph/1?format=csv",
+        "/api/metagraph/latest/v1?netuid=1&limit=1000",
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let bytes = u64::try_from(answer.body.len()).unwrap();
+        assert!(bytes > 64 << 10, "{path}: {bytes}");
+        let after = answer.header("ratelimit-remaining").unwrap();
+        let after: u64 = after.parse().unwrap();
+        assert_eq!(before - after, 1 + bytes / (64 << 10), "{path}");
+        before = after;
+    }
+    // A search, led by topics and not, and one that need not be one.
+    for (path, cost) in [
+        ("/api/extrinsic/v1?full_name=Balances.transfer&limit=1", 2),
+        ("/api/extrinsic/v1?limit=1", 11),
+        ("/api/event/v1?pallet=System&limit=1", 11),
+        ("/api/event/v1?full_name=System.X&limit=1", 2),
+        ("/api/event/v1?block_number=12&limit=1", 1),
+    ] {
+        let after = left(&server, "GET", path).await;
+        assert_eq!(before - after, cost, "{path}");
+        before = after;
+    }
+    // A body is worked on, whatever comes of it.
+    let body = " ".repeat(200_000);
+    let answer = server.post_to("/v1/profiles/nobody/score", &body).await;
+    assert_eq!(
+        answer.header("ratelimit-remaining"),
+        Some(&*(before - 4).to_string())
+    );
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn this_machine_is_not_counted_unless_a_proxy_speaks() {
     let server = guarded(DoorOptions {

@@ -21,9 +21,9 @@ pub struct Neuron {
     pub uid: Uid,
     /// `Keys`.
     pub hotkey: AccountId,
-    /// `Owner` of the hotkey.
+    /// `Owner` of the hotkey; `None` also when none is stored.
     pub coldkey: Option<AccountId>,
-    /// `BlockAtRegistration`.
+    /// `BlockAtRegistration`; `None` also when none is stored.
     pub block_at_registration: Option<u64>,
     /// `Axons`: the decoded structure.
     pub axon: Option<Value>,
@@ -124,8 +124,9 @@ pub fn metagraph(
         neurons.push(Neuron {
             uid: Uid(uid),
             hotkey: *hotkey,
-            coldkey: owner.value(at, uid, Value::as_account)?,
-            block_at_registration: registered.value(at, uid, Value::as_u64)?,
+            // Where nothing is stored the metadata would give an account of zeros and block 0.
+            coldkey: owner.stored(at, uid, Value::as_account)?,
+            block_at_registration: registered.stored(at, uid, Value::as_u64)?,
             axon: axons.value(at, uid, some)?,
             prometheus: prometheus.value(at, uid, some)?,
             active: active.bool(uid),

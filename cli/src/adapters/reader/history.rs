@@ -110,7 +110,8 @@ pub(super) fn event(at: &At, event: &chain_metadata::Event) -> ports::Event {
 }
 
 impl StoreReader {
-    /// The blocks of a search: those given, or all that are stored.
+    /// The blocks of a search: those given, which must be stored without a hole between them, or
+    /// the newest stored range.
     fn searched(
         &self,
         from: Option<BlockNumber>,
@@ -123,16 +124,33 @@ impl StoreReader {
             Some(asked) => store.span_of(asked),
             None => self.tip()?,
         };
+        if let Some(asked) = asked.filter(|_| span.is_none()) {
+            return self.missing(asked);
+        }
         let (first, last) = span.map_or((0, 0), |span| (span.first, span.last));
+        // Stored behind a hole, or not at all.
+        if to.is_some_and(|to| to > last) {
+            return self.missing(last.saturating_add(1));
+        }
         Ok(Span {
             from: from.unwrap_or(first).max(first),
-            to: to.unwrap_or(last).min(last),
+            to: to.unwrap_or(last),
             before,
         })
     }
 }
 
 impl StoreReader {
+    /// That a block is not stored.
+    fn missing<T>(&self, asked: BlockNumber) -> Result<T, ReadError> {
+        let spans = self.spans()?;
+        Err(ReadError::OutOfRange {
+            asked,
+            first: spans.first().map(|span| span.0),
+            last: spans.last().map(|span| span.1),
+        })
+    }
+
     /// Refuses a block whose tenancies are being made again.
     pub(super) fn settled(&self, block: BlockNumber) -> Result<(), ReadError> {
         match coverage::restaged_to(self.base(), block) {

@@ -210,7 +210,9 @@ pub(super) fn subnet(
         tempo: items.number("Tempo", Take::Value)?,
         // The metadata's defaults of these, 0 and an account of zeros, are no
         // block and nobody.
-        last_epoch_block: items.number("LastMechansimStepBlock", Take::Stored)?,
+        last_epoch_block: items
+            .number("LastMechansimStepBlock", Take::Stored)?
+            .filter(|block: &u64| *block > 0),
         registered_at: items.number("NetworkRegisteredAt", Take::Stored)?,
         owner: items.account("SubnetOwner", Take::Stored)?,
         owner_hotkey: items.account("SubnetOwnerHotkey", Take::Stored)?,

@@ -270,7 +270,8 @@ pub(crate) struct MatrixRow {
 }
 
 /// A matrix over the neurons of one mechanism at the end of a block. The tables of the other forms
-/// have a row for each value: uid, dest, value.
+/// have a row for each value: uid, dest, value, changedAt; an empty row is one row whose dest and
+/// value are null.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Matrix {
     /// Which state this is.
@@ -288,17 +289,32 @@ pub(crate) struct Matrix {
 
 impl Body for Matrix {
     fn table(&self) -> Table<'_> {
-        let column = |name: &str| Column {
+        let column = |(name, kind): (&str, Kind)| Column {
             name: name.to_owned(),
-            kind: Kind::U16,
+            kind,
         };
+        let columns = [
+            ("uid", Kind::U16),
+            ("dest", Kind::U16),
+            ("value", Kind::U16),
+            ("changedAt", Kind::U32),
+        ];
         let whole = |value: u16| Cell::Whole(u64::from(value));
         let rows = self.rows.iter().flat_map(|row| {
+            let changed = || {
+                row.changed_at
+                    .map_or(Cell::Null, |at| Cell::Whole(at.into()))
+            };
             let entries = row.uids.iter().zip(&row.values);
-            entries.map(move |(uid, value)| vec![whole(row.uid), whole(*uid), whole(*value)])
+            let entries = entries
+                .map(|(uid, value)| vec![whole(row.uid), whole(*uid), whole(*value), changed()]);
+            // A row that was set to nothing is not one that was never set.
+            let empty = row.uids.is_empty();
+            let none = empty.then(|| vec![whole(row.uid), Cell::Null, Cell::Null, changed()]);
+            entries.chain(none).collect::<Vec<_>>()
         });
         Table {
-            columns: ["uid", "dest", "value"].map(column).to_vec(),
+            columns: columns.map(column).to_vec(),
             rows: rows.collect(),
         }
     }
@@ -324,6 +340,33 @@ impl From<ports::MatrixRow> for MatrixRow {
 mod tests {
     use super::*;
     use crate::rest::reads::value::Shown;
+
+    #[test]
+    fn a_row_that_was_set_to_nothing_is_a_row_of_the_table() {
+        let row = |uid, changed_at, uids: &[u16]| MatrixRow {
+            uid,
+            changed_at,
+            uids: uids.to_vec(),
+            values: uids.iter().map(|uid| uid + 1).collect(),
+        };
+        let matrix = Matrix {
+            stamp: Stamp {
+                block: 9,
+                hash: crate::rest::reads::value::Hash(chain_metadata::H256::ZERO),
+                spec_version: 1,
+                finalized: true,
+            },
+            epoch: None,
+            netuid: 1,
+            mechanism: 0,
+            rows: vec![row(3, Some(7), &[]), row(4, None, &[0, 5])],
+        };
+        assert_eq!(
+            String::from_utf8(matrix.table().csv()).unwrap(),
+            "uid,dest,value,changedAt\r\n3,,,7\r\n4,0,1,\r\n4,5,6,\r\n"
+        );
+        matrix.table().arrow(&[]).unwrap();
+    }
 
     #[test]
     fn a_record_has_as_many_cells_as_columns() {

@@ -1,6 +1,7 @@
 //! Blocks, extrinsics and events, newest first.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use chain_metadata::{AccountId, BlockNumber, H256};
 
@@ -15,23 +16,29 @@ use crate::server::rest::{Parameters, bad};
 
 /// Deepest row of a list over all blocks. Pages by number are read from the start.
 const DEEPEST: usize = 10_000;
-/// Rows asked of the port at a time.
-const STEP: usize = 100;
-/// Most questions to the port for one page.
-const STEPS: usize = 200;
+/// Stored ranges that one answer searches at most. Each search has a bound of its own.
+const RANGES: usize = 4;
+/// Tokens that a search costs where topics lead it, and where block after block is read.
+const LED: usize = 1;
+const READ: usize = 10;
 
 /// Which events or extrinsics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wanted {
     block: Option<BlockNumber>,
+    /// Lowest and highest block that is searched.
+    start: Option<BlockNumber>,
+    end: Option<BlockNumber>,
     pallet: Option<String>,
     name: Option<String>,
     account: Option<AccountId>,
     success: Option<bool>,
+    /// When whoever asks is told that it took too long.
+    until: Instant,
 }
 
 impl Wanted {
-    pub(super) fn of(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+    pub(super) fn of(parameters: &Parameters<'_>, time: Duration) -> Result<Self, Problem> {
         let (mut pallet, mut name) = (parameters.text("pallet")?, parameters.text("name")?);
         if let Some(full) = parameters.text("full_name")? {
             let both = full.split_once('.').ok_or_else(|| {
@@ -50,8 +57,28 @@ impl Wanted {
             Some("false") => Some(false),
             Some(_) => return Err(bad("`success` must be true or false".to_owned())),
         };
+        let block = parameters.number("block_number")?;
+        let (start, end) = (
+            parameters.number("block_start")?,
+            parameters.number("block_end")?,
+        );
+        if block.is_some() && (start.is_some() || end.is_some()) {
+            let text = "`block_number` excludes `block_start` and `block_end`; give it alone";
+            return Err(bad(text.to_owned()));
+        }
+        if let (Some(start), Some(end)) = (start, end)
+            && start > end
+        {
+            return Err(bad(format!(
+                "`block_start` is {start} and `block_end` is {end}; give the lower height as `block_start`"
+            )));
+        }
+        let now = Instant::now();
         Ok(Self {
-            block: parameters.number("block_number")?,
+            block,
+            start,
+            end,
+            until: now.checked_add(time).unwrap_or(now),
             pallet,
             name,
             account: account(parameters, "signer_address")?,
@@ -59,58 +86,110 @@ impl Wanted {
         })
     }
 
-    /// The blocks that are searched: one, which must be there, or all.
-    fn blocks(&self, reader: &dyn Reader) -> Result<(BlockNumber, BlockNumber), No> {
+    /// Tokens that the search costs beyond that of the request.
+    pub(super) fn cost(&self) -> usize {
+        let is_led = self.account.is_some() || (self.pallet.is_some() && self.name.is_some());
+        match (self.block, is_led) {
+            (Some(_), _) => 0,
+            (None, true) => LED,
+            (None, false) => READ,
+        }
+    }
+
+    /// The ranges that are searched, the newest first: one block, which must be there, or what is
+    /// stored.
+    fn ranges(&self, reader: &dyn Reader) -> Result<Vec<(BlockNumber, BlockNumber)>, No> {
         if let Some(block) = self.block {
             stamp(reader, block)?;
-            return Ok((block, block));
+            return Ok(vec![(block, block)]);
         }
-        let status = reader.status()?;
-        let all = status.first.zip(status.last);
-        all.ok_or_else(|| out_of_range(reader, "head"))
+        let spans = reader.status()?.spans;
+        if spans.is_empty() {
+            return Err(out_of_range(reader, "head"));
+        }
+        let (start, end) = (
+            self.start.unwrap_or(0),
+            self.end.unwrap_or(BlockNumber::MAX),
+        );
+        let spans = spans.into_iter().rev();
+        let spans = spans.map(|(first, last)| (first.max(start), last.min(end)));
+        Ok(spans.filter(|(first, last)| first <= last).collect())
     }
+}
+
+/// What a search gave.
+struct Gathered<T> {
+    items: Vec<T>,
+    /// The highest block that was not looked at, when the search came to its bound.
+    rest: Option<BlockNumber>,
+}
+
+/// Searches ranges for so many rows: once each, and no further after a moment, so that no answer
+/// holds its place for long.
+fn search<T>(
+    ranges: &[(BlockNumber, BlockNumber)],
+    needed: usize,
+    until: Instant,
+    mut find: impl FnMut((BlockNumber, BlockNumber), usize) -> Result<Found<T>, No>,
+) -> Result<Gathered<T>, No> {
+    let mut items = Vec::new();
+    for (place, range) in ranges.iter().enumerate() {
+        if items.len() >= needed {
+            break;
+        }
+        if place >= RANGES || (place > 0 && Instant::now() >= until) {
+            let rest = Some(range.1);
+            return Ok(Gathered { items, rest });
+        }
+        let found = find(*range, needed - items.len())?;
+        items.extend(found.items);
+        if let Some((block, _)) = found.next.filter(|_| items.len() < needed) {
+            let rest = Some(block);
+            return Ok(Gathered { items, rest });
+        }
+    }
+    Ok(Gathered { items, rest: None })
 }
 
 /// A page of what a search finds: all of it when it is about one block, so that it can be counted.
 fn gathered<T>(
+    reader: &dyn Reader,
     wanted: &Wanted,
     window: Window,
-    mut find: impl FnMut(Option<(BlockNumber, u32)>, usize) -> Result<Found<T>, No>,
+    find: impl FnMut((BlockNumber, BlockNumber), usize) -> Result<Found<T>, No>,
 ) -> Result<Listed<T>, No> {
-    let counted = wanted.block.is_some();
-    let needed = match counted {
-        true => usize::MAX,
-        // One more tells whether a next page follows.
-        false => window
-            .skip()
-            .saturating_add(window.limit())
-            .saturating_add(1),
-    };
-    if !counted && needed > DEEPEST {
+    let ranges = wanted.ranges(reader)?;
+    if wanted.block.is_some() {
+        let found = search(&ranges, usize::MAX, wanted.until, find)?;
+        return Ok(window.cut(found.items));
+    }
+    let end = window.skip().saturating_add(window.limit());
+    // One more tells whether a next page follows.
+    let needed = end.saturating_add(1);
+    if needed > DEEPEST {
         return Err(No::Problem(Problem::new(
             code::LIMIT,
             format!(
-                "rows beyond {DEEPEST} are not given by pages; name a block, or ask GraphQL, whose cursors go on from anywhere"
+                "rows beyond {DEEPEST} are not given by pages; give `block_end`, the lowest block that you have, and begin with page 1"
             ),
         )));
     }
-    let (mut all, mut before) = (Vec::new(), None);
-    for _ in 0..STEPS {
-        let found = find(before, STEP)?;
-        all.extend(found.items);
-        match found.next {
-            Some(next) if all.len() < needed => before = Some(next),
-            _ => {
-                before = None;
-                break;
-            }
+    let found = search(&ranges, needed, wanted.until, find)?;
+    match found.rest {
+        // Nothing more can come on this page, however often it is asked for.
+        Some(rest) if found.items.len() <= window.skip() => {
+            return Err(No::Problem(Problem::new(
+                code::LIMIT,
+                format!(
+                    "the search came to its bound above block {rest}, before this page began; give block_end={rest} and page=1 to go on below"
+                ),
+            )));
         }
+        _ => {}
     }
-    if counted && before.is_none() {
-        return Ok(window.cut(all));
-    }
-    let more = all.len() > window.skip().saturating_add(window.limit()) || before.is_some();
-    let page = all.into_iter().skip(window.skip()).take(window.limit());
+    let more = found.items.len() > end || found.rest.is_some();
+    let page = found.items.into_iter();
+    let page = page.skip(window.skip()).take(window.limit());
     Ok(window.page(page.collect(), None, more))
 }
 
@@ -136,16 +215,15 @@ pub(super) fn events(
     wanted: &Wanted,
     window: Window,
 ) -> Result<Listed<EventRow>, No> {
-    let (from, to) = wanted.blocks(reader)?;
-    let filter = EventFilter {
-        account: wanted.account,
-        pallet: wanted.pallet.clone(),
-        name: wanted.name.clone(),
-        from: Some(from),
-        to: Some(to),
-    };
-    let page = gathered(wanted, window, |before, first| {
-        Ok(reader.find_events(&filter, before, first)?)
+    let page = gathered(reader, wanted, window, |(from, to), first| {
+        let filter = EventFilter {
+            account: wanted.account,
+            pallet: wanted.pallet.clone(),
+            name: wanted.name.clone(),
+            from: Some(from),
+            to: Some(to),
+        };
+        Ok(reader.find_events(&filter, None, first)?)
     })?;
     let times = times(reader, page.data.iter().map(|event| event.block).collect())?;
     Ok(page.map(|event| {
@@ -176,18 +254,17 @@ pub(super) fn extrinsics(
     wanted: &Wanted,
     window: Window,
 ) -> Result<Listed<ExtrinsicRow>, No> {
-    let (from, to) = wanted.blocks(reader)?;
-    let filter = ExtrinsicFilter {
-        account: wanted.account,
-        pallet: wanted.pallet.clone(),
-        call: wanted.name.clone(),
-        error: None,
-        success: wanted.success,
-        from: Some(from),
-        to: Some(to),
-    };
-    let page = gathered(wanted, window, |before, first| {
-        let found = reader.find_extrinsics(&filter, before, first)?;
+    let page = gathered(reader, wanted, window, |(from, to), first| {
+        let filter = ExtrinsicFilter {
+            account: wanted.account,
+            pallet: wanted.pallet.clone(),
+            call: wanted.name.clone(),
+            error: None,
+            success: wanted.success,
+            from: Some(from),
+            to: Some(to),
+        };
+        let found = reader.find_extrinsics(&filter, None, first)?;
         Ok(Found {
             items: found.items.into_iter().map(|one| one.extrinsic).collect(),
             next: found.next,
@@ -310,6 +387,55 @@ fn row(block: ports::Block) -> BlockRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A search of ranges that each hold some rows; what was asked, and what came.
+    fn searched(
+        ranges: &[(BlockNumber, BlockNumber)],
+        rows: usize,
+        needed: usize,
+        bound: Option<BlockNumber>,
+    ) -> (Vec<BlockNumber>, usize, Option<BlockNumber>) {
+        let mut asked = Vec::new();
+        let until = Instant::now() + Duration::from_secs(600);
+        let found = search(ranges, needed, until, |(_, to), first| {
+            asked.push(to);
+            let items = vec![(); rows.min(first)];
+            let next = bound.or((rows > first).then_some(to));
+            Ok(Found {
+                items,
+                next: next.map(|block| (block, 0)),
+            })
+        });
+        let found = found.unwrap();
+        (asked, found.items.len(), found.rest)
+    }
+
+    #[test]
+    fn a_search_goes_down_and_ends_at_its_bound() {
+        let ranges = [(80, 90), (40, 50), (1, 10)];
+        assert_eq!(searched(&ranges, 2, 3, None), (vec![90, 50], 3, None));
+        assert_eq!(searched(&ranges, 2, 9, None), (vec![90, 50, 10], 6, None));
+        // One port's bound ends it: another search would hold the place for as long again.
+        assert_eq!(searched(&ranges, 2, 9, Some(85)), (vec![90], 2, Some(85)));
+        assert_eq!(searched(&ranges, 2, 2, Some(85)), (vec![90], 2, None));
+        let many: Vec<_> = (1..=9).rev().map(|n| (n * 10, n * 10 + 5)).collect();
+        let (asked, rows, rest) = searched(&many, 0, 1, None);
+        assert_eq!((asked.len(), rows, rest), (RANGES, 0, Some(55)));
+    }
+
+    #[test]
+    fn a_search_ends_when_nobody_waits_for_it() {
+        let ranges = [(80, 90), (40, 50)];
+        let mut asked = 0;
+        let found = search(&ranges, 9, Instant::now(), |_, _| {
+            asked += 1;
+            Ok(Found::<()> {
+                items: Vec::new(),
+                next: None,
+            })
+        });
+        assert_eq!((asked, found.unwrap().rest), (1, Some(50)));
+    }
 
     #[test]
     fn heights_go_down_over_holes() {

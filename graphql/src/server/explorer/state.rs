@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::shape::{
     AxonRow, Listed, NeuronRow, RuntimeRow, SubnetRow, WeightRow, WeightsRow, Window, share, time,
 };
-use crate::ports::{Neuron, Reader, StakeOf, Subnet};
-use crate::server::reads::{No, nothing, out_of_range};
+use crate::ports::{ManifestFit, Neuron, Reader, StakeOf, Subnet};
+use crate::server::reads::{No, nothing, out_of_range, stamp};
 
 /// Blocks of a day, by which the explorer reckons.
 const BLOCKS_OF_A_DAY: u128 = 7200;
@@ -127,29 +127,39 @@ fn row(
     }
 }
 
-/// All stake on each hotkey, in runtimes where that is one number: those that keep rao by hotkey
-/// and coldkey (`Stake`). `None` where subnets have tokens, and where nothing tells which it is.
+/// Whether stake on a hotkey is one number in a runtime: it keeps rao by hotkey and coldkey
+/// (`Stake`), and subnets have no tokens.
+fn keeps_rao(reader: &dyn Reader, block: BlockNumber) -> Result<bool, No> {
+    let spec = stamp(reader, block)?.spec_version;
+    let manifest = reader.manifest(spec)?.unwrap_or_default();
+    let has = |entry: &str| {
+        let mut lines = manifest.iter();
+        lines.any(|line| line.entry == entry && line.fit != ManifestFit::Gone)
+    };
+    Ok(has("Stake") && !has("Alpha") && !has("AlphaV2"))
+}
+
+/// All stake on each hotkey, in runtimes where that is one number; `None` in others. What is not
+/// told of a hotkey is 0.
 fn stakes(
     reader: &dyn Reader,
     block: BlockNumber,
     hotkeys: impl Iterator<Item = AccountId>,
 ) -> Result<Option<HashMap<AccountId, u128>>, No> {
+    if !keeps_rao(reader, block)? {
+        return Ok(None);
+    }
     let mut all = HashMap::new();
     for hotkey in hotkeys {
         let rows = reader.stake(block, StakeOf::Hotkey(hotkey), None)?;
-        if rows.iter().any(|row| row.entry != "Stake") {
-            return Ok(None);
-        }
         let amounts = rows.iter().map(|row| row.value.as_ref().and_then(whole));
         let sum = amounts.map(|amount| amount.map(u128::from));
         let Some(sum) = sum.sum::<Option<u128>>() else {
             return Ok(None);
         };
-        if !rows.is_empty() {
-            all.insert(hotkey, sum);
-        }
+        all.insert(hotkey, sum);
     }
-    Ok((!all.is_empty()).then_some(all))
+    Ok(Some(all))
 }
 
 pub(super) fn weights(

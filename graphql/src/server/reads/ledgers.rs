@@ -9,7 +9,7 @@ use chain_metadata::{MechId, NetUid};
 
 use super::chain::range;
 use super::params::{At, Formed, Paged, account, word};
-use super::subnets::whole_history;
+use super::subnets::{all_told, whole_history};
 use super::{Answer, No, head, out_of_range, told};
 use crate::ports::{self, Reader, VerificationFilter, VerificationId};
 use crate::rest::reads::Page;
@@ -80,6 +80,8 @@ pub(in crate::server) async fn stake(State(app): State<App>, parts: Parts) -> Re
         let at = At::of(parameters)?;
         let page = Paged::of(parameters, FEW, MANY)?;
         let after = page.cursor(Kind::Stake)?;
+        // The head moves on between two pages.
+        let at = at.of_page(after);
         Ok(move |reader: &dyn Reader| {
             let found = at.find(reader, None)?;
             let block = found.stamp.block;
@@ -91,7 +93,7 @@ pub(in crate::server) async fn stake(State(app): State<App>, parts: Parts) -> Re
                 }
                 Some(cursor) => {
                     return Err(No::Problem(bad(format!(
-                        "the cursor belongs to block {}, not to block {block}; give `block` for all pages",
+                        "the cursor belongs to block {}, not to block {block}; give the same `block` for all pages, or none",
                         cursor.block
                     ))));
                 }
@@ -109,7 +111,9 @@ pub(in crate::server) async fn stake(State(app): State<App>, parts: Parts) -> Re
                     next: more.then(|| cursor(Kind::Stake, block, index)),
                 },
                 stamp: Some(found.stamp),
-                for_good: found.fixed && whole_history(reader, block)?,
+                for_good: found.fixed
+                    && whole_history(reader, block)?
+                    && all_told(reader, block, netuid)?,
             })
         })
     })
@@ -196,9 +200,9 @@ pub(in crate::server) async fn movements(State(app): State<App>, parts: Parts) -
     params(
         ("netuid" = i32, Path, minimum = 0, maximum = 65535, description = "Number of the subnet."),
         ("from" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64,
-            description = "Lowest height; without it the first stored block."),
+            description = "Lowest height; without it the first block of the stored range that has `to`, or of the newest one."),
         ("to" = Option<i64>, Query, minimum = 0, maximum = 4294967295i64,
-            description = "Highest height; without it the highest stored block."),
+            description = "Highest height; without it the last block of the stored range that has `from`, or of the newest one. No block between may be missing."),
         Paged, Formed,
     ),
     responses((status = 200, description = "A page of epochs.", content(
@@ -215,16 +219,15 @@ pub(in crate::server) async fn epochs(
     let known = ["from", "to", "first", "after"];
     told(&app, &parts, "epochs", &known, |parameters| {
         let netuid = NetUid(number("netuid", &netuid)?);
-        let (from, to) = range(parameters)?;
+        let (from, to) = (parameters.number("from")?, parameters.number("to")?);
+        range(parameters)?;
         let page = Paged::of(parameters, FEW, MANY)?;
         let after = page.cursor(Kind::Epoch)?;
         Ok(move |reader: &dyn Reader| {
             let stamp = head(reader)?;
-            let Some(head) = stamp else {
-                return Err(out_of_range(reader, "head"));
-            };
+            let (from, to) = stretch(reader, from, to)?;
             let behind = after.map_or(0, |cursor| cursor.block.saturating_add(1));
-            let (from, to) = (from.max(behind), to.min(head.block));
+            let from = from.max(behind);
             let mut found = match from <= to {
                 true => reader.epochs(netuid, from, to, page.first.saturating_add(1))?,
                 false => Vec::new(),
@@ -254,6 +257,26 @@ pub(in crate::server) async fn epochs(
         })
     })
     .await
+}
+
+/// The blocks from one to another, which must be stored without a hole between them, as GraphQL's
+/// lists over ranges have it. What is not given is the end of the stored range that has the other,
+/// or of the newest one.
+fn stretch(reader: &dyn Reader, from: Option<u32>, to: Option<u32>) -> Result<(u32, u32), No> {
+    let spans = reader.status()?.spans;
+    let asked = from.or(to);
+    let has = |span: &&(u32, u32)| asked.is_none_or(|asked| (span.0..=span.1).contains(&asked));
+    let Some((first, last)) = spans.iter().rev().find(has).copied() else {
+        return Err(match asked {
+            Some(asked) => out_of_range(reader, asked),
+            None => out_of_range(reader, "head"),
+        });
+    };
+    match to {
+        // Stored behind a hole, or not at all.
+        Some(to) if to > last => Err(out_of_range(reader, last.saturating_add(1))),
+        _ => Ok((from.unwrap_or(first), to.unwrap_or(last))),
+    }
 }
 
 type Verdicts = HashMap<(u32, MechId), ports::Verification>;

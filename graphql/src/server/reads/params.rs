@@ -4,7 +4,7 @@ use chain_metadata::{AccountId, BlockNumber, H256, NetUid};
 use utoipa::IntoParams;
 
 use super::{Form, No, nothing, out_of_range, stamp};
-use crate::ports::Reader;
+use crate::ports::{EpochPlace, Reader};
 use crate::rest::Problem;
 use crate::rest::reads::{Stamp, Words};
 use crate::schema::paging::{Cursor, Kind};
@@ -24,7 +24,8 @@ pub(in crate::server) struct At {
     #[param(value_type = Option<String>, pattern = "^0x[0-9a-fA-F]{64}$")]
     hash: Option<H256>,
     /// Number of an epoch of the subnet as the chain counts (SubnetEpochIndex): the end of the
-    /// block in which it ran. Runtimes that do not count have none.
+    /// block in which it ran, in the newest stored range and since the subnet was registered.
+    /// Runtimes that do not count have none.
     #[param(value_type = Option<i64>, minimum = 0)]
     epoch: Option<u64>,
     /// So many blocks below the highest stored block; 0 is that block itself.
@@ -59,6 +60,17 @@ impl At {
         })
     }
 
+    /// The same for a page behind a cursor: with the block of the cursor, unless a block is named.
+    pub(in crate::server) fn of_page(self, cursor: Option<Cursor>) -> Self {
+        match cursor {
+            Some(cursor) if self.block.is_none() && self.hash.is_none() => Self {
+                block: Some(cursor.block),
+                ..Self::default()
+            },
+            _ => self,
+        }
+    }
+
     /// The block; `netuid` is the subnet whose epochs are meant.
     pub(in crate::server) fn find(
         self,
@@ -79,7 +91,8 @@ impl At {
             return found(by_hash(reader, hash)?, true);
         }
         if let (Some(index), Some(netuid)) = (self.epoch, netuid) {
-            return found(by_epoch(reader, netuid, index)?, true);
+            // Another subnet may take the number and count anew.
+            return found(by_epoch(reader, netuid, index)?, false);
         }
         let status = reader.status()?;
         let behind = self.blocks_behind_head.unwrap_or(0);
@@ -128,33 +141,14 @@ fn by_hash(reader: &dyn Reader, hash: H256) -> Result<BlockNumber, No> {
     })
 }
 
-/// The block of an epoch. Numbers grow with the height while a subnet lasts, so the epochs are
-/// halved until the one is found.
+/// The block of an epoch, as GraphQL finds it: of the subnet that has the number now.
 fn by_epoch(reader: &dyn Reader, netuid: NetUid, index: u64) -> Result<BlockNumber, No> {
-    let status = reader.status()?;
-    for (first, last) in status.spans.iter().rev().copied() {
-        let (mut low, mut high) = (first, last);
-        while low <= high {
-            let middle = low + (high - low) / 2;
-            let epoch = reader.epochs(netuid, middle, high, 1)?.into_iter().next();
-            match epoch.map(|epoch| (epoch.block, epoch.index)) {
-                Some((block, Some(at))) if at == index => return Ok(block),
-                // Runtimes that do not count came before those that do.
-                Some((block, at)) if at.is_none_or(|at| at < index) => match block.checked_add(1) {
-                    Some(next) => low = next,
-                    None => break,
-                },
-                // It is below, if it is there at all.
-                _ => match middle.checked_sub(1) {
-                    Some(before) => high = before,
-                    None => break,
-                },
-            }
-        }
-    }
-    Err(nothing(format!(
-        "no stored epoch of subnet {netuid} has the number {index}; see /v1/epochs/{netuid}"
-    )))
+    let found = reader.epoch_blocks(&[(netuid, EpochPlace::Index(index))])?;
+    found.into_iter().next().flatten().ok_or_else(|| {
+        nothing(format!(
+            "no stored epoch of subnet {netuid} has the number {index}; see /v1/epochs/{netuid}"
+        ))
+    })
 }
 
 /// Which page of a list.

@@ -53,7 +53,7 @@ pub(in crate::server) async fn list(State(app): State<App>, parts: Parts) -> Res
                     next: None,
                 },
                 stamp: Some(found.stamp),
-                for_good: found.fixed,
+                for_good: found.fixed && all_told(reader, block, None)?,
             })
         })
     })
@@ -91,7 +91,9 @@ pub(in crate::server) async fn one(
             Ok(Answer {
                 body: SubnetWithItems::new(found.stamp, subnet),
                 stamp: Some(found.stamp),
-                for_good: found.fixed && whole_history(reader, found.stamp.block)?,
+                for_good: found.fixed
+                    && whole_history(reader, found.stamp.block)?
+                    && all_told(reader, found.stamp.block, Some(netuid))?,
             })
         })
     })
@@ -108,6 +110,37 @@ pub(in crate::server) fn whole_history(
     Ok(spans
         .iter()
         .any(|(first, last)| *first == 0 && block <= *last))
+}
+
+/// Whether the state of a subnet, or of all of them, at a block is known as well as it ever will
+/// be. What changed without a trace is learned when an epoch reads it, for the block before the
+/// epoch's; so an epoch above the block must have run, and no block between may be missing. The
+/// root network, whose stake the others' epochs read, is left out of all.
+pub(in crate::server) fn all_told(
+    reader: &dyn Reader,
+    block: BlockNumber,
+    netuid: Option<NetUid>,
+) -> Result<bool, No> {
+    let spans = reader.status()?.spans;
+    let span = spans
+        .iter()
+        .find(|(first, last)| *first <= block && block <= *last);
+    let (Some((_, last)), Some(above)) = (span, block.checked_add(1)) else {
+        return Ok(false);
+    };
+    let netuids = match netuid {
+        Some(netuid) => vec![netuid],
+        None => {
+            let all = reader.subnets(&[block])?.into_iter().flatten();
+            all.filter(|netuid| netuid.0 > 0).collect()
+        }
+    };
+    for netuid in netuids {
+        if above > *last || reader.epochs(netuid, above, *last, 1)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn no_subnet(netuid: NetUid, mechanism: Option<MechId>, found: Found) -> No {
@@ -173,7 +206,9 @@ impl Wanted {
                 rows: rows.map(Into::into).collect(),
             },
             stamp: Some(found.stamp),
-            for_good: found.fixed && whole_history(reader, block)?,
+            for_good: found.fixed
+                && whole_history(reader, block)?
+                && all_told(reader, block, Some(self.netuid))?,
         })
     }
 }
@@ -227,7 +262,7 @@ pub(in crate::server) async fn metagraph(
                     neurons: neurons.map(Into::into).collect(),
                 },
                 stamp: Some(found.stamp),
-                for_good: found.fixed,
+                for_good: found.fixed && all_told(reader, block, Some(netuid))?,
             })
         })
     })
@@ -247,7 +282,7 @@ pub(in crate::server) async fn metagraph(
             description = "Only the rows of these neurons, separated by commas."),
         Formed,
     ),
-    responses((status = 200, description = "The rows. As a table: uid, dest, value.", content(
+    responses((status = 200, description = "The rows. As a table: uid, dest, value, changedAt; a row without entries has null as dest and value.", content(
         (Matrix = "application/json"),
         (String = "text/csv"),
         (ArrowStream = "application/vnd.apache.arrow.stream"),
@@ -278,7 +313,7 @@ pub(in crate::server) async fn weights(
             description = "Only the rows of these neurons, separated by commas."),
         Formed,
     ),
-    responses((status = 200, description = "The rows. As a table: uid, dest, value.", content(
+    responses((status = 200, description = "The rows. As a table: uid, dest, value, changedAt; a row without entries has null as dest and value.", content(
         (Matrix = "application/json"),
         (String = "text/csv"),
         (ArrowStream = "application/vnd.apache.arrow.stream"),

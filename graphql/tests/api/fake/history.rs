@@ -60,6 +60,29 @@ impl Fake {
         let held = self.held();
         held.first.unwrap_or(1)..=held.last.unwrap_or(0)
     }
+
+    /// What a search may look at, which must have no hole: from where it ends on.
+    fn searched(
+        &self,
+        from: Option<BlockNumber>,
+        to: Option<BlockNumber>,
+    ) -> Result<std::ops::RangeInclusive<BlockNumber>, ReadError> {
+        let (from, to) = (from.unwrap(), to.unwrap());
+        for block in from..=to {
+            self.check(block)?;
+        }
+        Ok(from.max(self.held().search_to.unwrap_or(0))..=to)
+    }
+
+    /// Where a search goes on that has looked at a range.
+    fn rest(
+        &self,
+        from: Option<BlockNumber>,
+        range: &std::ops::RangeInclusive<BlockNumber>,
+    ) -> Option<(BlockNumber, u32)> {
+        let start = *range.start();
+        (from.unwrap() < start).then(|| (start - 1, u32::MAX))
+    }
 }
 
 fn named(account: AccountId, found: &Extrinsic) -> bool {
@@ -193,7 +216,7 @@ impl Histories for Fake {
         first: usize,
     ) -> Result<Found<FoundExtrinsic>, ReadError> {
         self.count("find_extrinsics");
-        let range = wanted.from.unwrap()..=wanted.to.unwrap();
+        let range = self.searched(wanted.from, wanted.to)?;
         let all = self.stored().rev().filter(|block| range.contains(block));
         let all = all.flat_map(|block| (0..3).rev().map(move |index| extrinsic(block, index)));
         let items: Vec<_> = all
@@ -208,8 +231,9 @@ impl Histories for Fake {
             })
             .collect();
         let next = items.last().filter(|_| items.len() >= first);
+        let next = next.map(|one| (one.extrinsic.block, one.extrinsic.index));
         Ok(Found {
-            next: next.map(|one| (one.extrinsic.block, one.extrinsic.index)),
+            next: next.or_else(|| self.rest(wanted.from, &range)),
             items,
         })
     }
@@ -221,17 +245,24 @@ impl Histories for Fake {
         first: usize,
     ) -> Result<Found<Event>, ReadError> {
         self.count("find_events");
-        let range = wanted.from.unwrap()..=wanted.to.unwrap();
+        let range = self.searched(wanted.from, wanted.to)?;
         let all = self.stored().rev().filter(|block| range.contains(block));
         let all = all.flat_map(|block| (0..5).rev().map(move |index| event(block, index)));
         let items: Vec<_> = all
             .filter(|e| before.is_none_or(|before| (e.block, e.index) < before))
+            .filter(|e| {
+                wanted
+                    .pallet
+                    .as_ref()
+                    .is_none_or(|pallet| *pallet == e.pallet)
+            })
             .filter(|e| wanted.name.as_ref().is_none_or(|name| *name == e.name))
             .take(first)
             .collect();
         let next = items.last().filter(|_| items.len() >= first);
+        let next = next.map(|one| (one.block, one.index));
         Ok(Found {
-            next: next.map(|one| (one.block, one.index)),
+            next: next.or_else(|| self.rest(wanted.from, &range)),
             items,
         })
     }

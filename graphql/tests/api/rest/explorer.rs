@@ -176,3 +176,89 @@ async fn weights_are_shares_of_65535() {
     );
     server.stop().await;
 }
+
+/// Blocks of the rows of an answer, each once.
+fn blocks_of(answer: &Value) -> Vec<u64> {
+    let rows = answer["data"].as_array().unwrap().iter();
+    let mut blocks: Vec<u64> = rows
+        .map(|row| row["block_number"].as_u64().unwrap())
+        .collect();
+    blocks.dedup();
+    blocks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_newest_comes_first_over_holes() {
+    let server = start(Fake::with(|held| held.holes = vec![(13, 17)])).await;
+    for path in ["/api/event/v1?", "/api/extrinsic/v1?"] {
+        let all = good(&server, &format!("{path}limit=1000")).await.json();
+        assert_eq!(blocks_of(&all), [20, 19, 18, 12, 11, 10], "{path}");
+        assert_eq!(all["pagination"]["next_page"], Value::Null);
+        let some = good(&server, &format!("{path}block_start=11&block_end=18")).await;
+        assert_eq!(blocks_of(&some.json()), [18, 12, 11], "{path}");
+        let none = good(&server, &format!("{path}block_start=14&block_end=16")).await;
+        assert!(blocks_of(&none.json()).is_empty());
+        for wrong in [
+            "block_start=12&block_end=11",
+            "block_number=12&block_end=13",
+        ] {
+            let reply = get(&server, &format!("{path}{wrong}"), &[]).await;
+            problem(&reply, 400, "BAD_INPUT");
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_ends_early_says_so_and_how_to_go_on() {
+    let server = start(Fake::with(|held| held.search_to = Some(18))).await;
+    for path in ["/api/event/v1?", "/api/extrinsic/v1?"] {
+        server.fake.take_counts();
+        let first = good(&server, &format!("{path}limit=1000")).await.json();
+        // What was found, and that it is not all.
+        assert_eq!(blocks_of(&first), [20, 19, 18], "{path}");
+        assert_eq!(first["pagination"]["next_page"], 2, "{path}");
+        // A search has a bound; an answer makes one, and no more.
+        let counts = server.fake.take_counts();
+        let searches = counts.get("find_events").or(counts.get("find_extrinsics"));
+        assert_eq!(searches, Some(&1), "{counts:?}");
+        let second = get(&server, &format!("{path}limit=1000&page=2"), &[]).await;
+        let told = problem(&second, 422, "LIMIT_EXCEEDED");
+        let told = told["detail"].as_str().unwrap();
+        assert!(told.contains("block_end=17"), "{told}");
+        server.fake.held().search_to = Some(14);
+        let rest = good(&server, &format!("{path}limit=1000&block_end=17")).await;
+        assert_eq!(blocks_of(&rest.json()), [17, 16, 15, 14], "{path}");
+        server.fake.held().search_to = Some(18);
+    }
+    // No row, but not because there is none: an empty page would say that.
+    let nothing = get(&server, "/api/event/v1?pallet=Nowhere", &[]).await;
+    problem(&nothing, 422, "LIMIT_EXCEEDED");
+    server.fake.held().search_to = None;
+    let nothing = good(&server, "/api/event/v1?pallet=Nowhere").await.json();
+    assert_eq!(nothing["data"], json!([]));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stake_is_null_for_all_where_subnets_have_tokens() {
+    let server = start(Fake::new()).await;
+    server.fake.take_counts();
+    let answer = good(&server, "/api/metagraph/latest/v1?netuid=1")
+        .await
+        .json();
+    for row in answer["data"].as_array().unwrap() {
+        assert_eq!(row["stake"], Value::Null);
+    }
+    // The runtime tells; nobody's stake is read for it.
+    assert_eq!(server.fake.take_counts().get("stake"), None);
+    server.stop().await;
+    let server = start(Fake::with(|held| held.keeps_rao = true)).await;
+    let answer = good(&server, "/api/metagraph/latest/v1?netuid=1")
+        .await
+        .json();
+    let stakes = answer["data"].as_array().unwrap().iter();
+    let stakes: Vec<_> = stakes.map(|row| row["stake"].clone()).collect();
+    assert_eq!(stakes, ["10", "10", "10", "0"]);
+    server.stop().await;
+}

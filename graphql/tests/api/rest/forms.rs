@@ -191,7 +191,12 @@ async fn a_matrix_is_rows_of_pairs_and_a_long_table() {
     let table = good(&server, "/v1/weights/1?uids=2&format=csv").await;
     assert_eq!(
         table.text(),
-        "uid,dest,value\r\n2,3,65535\r\n2,0,2\r\n2,2,0\r\n"
+        "uid,dest,value,changedAt\r\n2,3,65535,\r\n2,0,2,\r\n2,2,0,\r\n"
+    );
+    let table = good(&server, "/v1/weights/1?uids=0&block=12&format=csv").await;
+    assert_eq!(
+        table.text(),
+        "uid,dest,value,changedAt\r\n0,3,65535,12\r\n0,0,0,12\r\n0,2,0,12\r\n"
     );
     server.stop().await;
 }
@@ -246,9 +251,14 @@ async fn pages_join_to_the_whole_list_and_link_to_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epoch_names_the_block_in_which_it_ran() {
     let server = start(Fake::new()).await;
-    let told = good(&server, &format!("/v1/metagraph/1?epoch={WIDE}")).await;
+    server.fake.take_counts();
+    let told = good(&server, "/v1/metagraph/1?epoch=16").await;
     assert_eq!(told.json()["stamp"]["block"], 16);
-    for other in [1, WIDE + 1] {
+    // It is the port that knows when the subnet was registered, as GraphQL asks it.
+    let counts = server.fake.take_counts();
+    assert_eq!(counts.get("epoch_blocks"), Some(&1), "{counts:?}");
+    assert_eq!(counts.get("epochs"), None, "{counts:?}");
+    for other in [1, WIDE] {
         let path = format!("/v1/weights/1?epoch={other}");
         super::problem(&get(&server, &path, &[]).await, 404, "NOT_FOUND");
     }
@@ -261,6 +271,63 @@ async fn one_metagraph_is_few_reads() {
     server.fake.take_counts();
     good(&server, "/v1/metagraph/1?block=12").await;
     let counts = server.fake.take_counts();
-    assert_eq!(counts.values().sum::<usize>(), 3, "{counts:?}");
+    // The block, the neurons, their epoch; the status and a later epoch for how long it holds.
+    assert_eq!(counts.values().sum::<usize>(), 5, "{counts:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_stake_stay_at_their_block() {
+    let server = start(Fake::new()).await;
+    let path = "/v1/stake?coldkey=5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM";
+    for path in [
+        format!("{path}&first=2"),
+        format!("{path}&first=2&blocksBehindHead=0"),
+    ] {
+        let (mut next, mut rows) = (path, 0);
+        let block = server.fake.held().last;
+        loop {
+            let reply = good(&server, &next).await;
+            let answer = reply.json();
+            assert_eq!(answer["stamp"]["block"], json!(block));
+            rows += answer["items"].as_array().unwrap().len();
+            if answer["next"].is_null() {
+                break;
+            }
+            let link = reply.header("link");
+            next = link[1..link.find('>').unwrap()].to_owned();
+            // A block comes between two pages.
+            server.fake.commit(&[]);
+        }
+        assert_eq!(rows, 5);
+    }
+    let other = good(&server, &format!("{path}&first=2&block=15"))
+        .await
+        .json();
+    let other = format!("{path}&block=14&after={}", other["next"].as_str().unwrap());
+    super::problem(&get(&server, &other, &[]).await, 400, "BAD_INPUT");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epochs_of_a_range_with_a_hole_are_refused() {
+    let server = start(Fake::with(|held| held.holes = vec![(14, 15)])).await;
+    let blocks = async |path: &str| -> Vec<Value> {
+        let answer = good(&server, path).await.json();
+        let items = answer["items"].as_array().unwrap().iter();
+        let mut blocks: Vec<Value> = items.map(|item| item["blockNumber"].clone()).collect();
+        blocks.dedup();
+        blocks
+    };
+    // Without a range the newest one is meant, with one end the range that has it.
+    assert_eq!(blocks("/v1/epochs/1").await, [16, 20]);
+    assert_eq!(blocks("/v1/epochs/1?from=11").await, [12]);
+    assert_eq!(blocks("/v1/epochs/1?to=12").await, [12]);
+    assert_eq!(blocks("/v1/epochs/1?from=17&to=20").await, [20]);
+    for (range, missing) in [("from=12&to=18", "14"), ("from=14", "14"), ("to=21", "21")] {
+        let reply = get(&server, &format!("/v1/epochs/1?{range}"), &[]).await;
+        let told = super::problem(&reply, 404, "OUT_OF_RANGE");
+        assert!(told["detail"].as_str().unwrap().contains(missing), "{told}");
+    }
     server.stop().await;
 }

@@ -42,6 +42,8 @@ async fn bad_questions_are_refused_with_what_to_do() {
         "/api/metagraph/latest/v1?netuid=1&limit=0".to_owned(),
         "/api/event/v1?full_name=System".to_owned(),
         "/api/block/v1?hash=0x0".to_owned(),
+        "/v1/results/1?after=9223372036854775808".to_owned(),
+        "/v1/results/1/scores?after=18446744073709551615".to_owned(),
     ] {
         let reply = get(&server, &path, &[]).await;
         let document = problem(&reply, 400, "BAD_INPUT");
