@@ -195,7 +195,10 @@ pub(super) async fn explain_refusal(
     let is_json = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        .map(HeaderValue::as_bytes)
+        .is_some_and(|kind| {
+            kind.starts_with(b"application/json") || kind.starts_with(b"application/problem+json")
+        });
     match response.status() {
         _ if path.starts_with("/v1/") => response,
         StatusCode::PAYLOAD_TOO_LARGE if !is_json => too_large(app.limits.body_bytes),
