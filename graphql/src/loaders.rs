@@ -30,7 +30,10 @@ pub(crate) struct Loaders {
     pub(crate) extrinsics_by_hash: Batch<H256, Arc<Vec<Arc<Extrinsic>>>>,
     pub(crate) events: Batch<BlockNumber, Arc<Vec<Arc<Event>>>>,
     pub(crate) subnets: Batch<BlockNumber, Arc<Vec<NetUid>>>,
+    /// Subnets whose items may be left out.
     pub(crate) subnet: Batch<(BlockNumber, NetUid), Option<Arc<Subnet>>>,
+    /// The same with all their items.
+    pub(crate) subnet_items: Batch<(BlockNumber, NetUid), Option<Arc<Subnet>>>,
     pub(crate) metagraphs: Batch<MechKey, Option<Arc<Metagraph>>>,
     pub(crate) weights: Batch<MechKey, Rows>,
     pub(crate) bonds: Batch<MechKey, Rows>,
@@ -70,6 +73,9 @@ impl Loaders {
                 Ok(reader.subnets(keys)?.into_iter().map(Arc::new).collect())
             }),
             subnet: Batch::new(reads, "subnet", |reader, keys| {
+                optional(reader.subnet_without_items(keys)?)
+            }),
+            subnet_items: Batch::new(reads, "subnet_items", |reader, keys| {
                 optional(reader.subnet(keys)?)
             }),
             metagraphs: Batch::new(reads, "metagraphs", |reader, keys| {

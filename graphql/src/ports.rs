@@ -100,6 +100,17 @@ pub trait Reader:
     /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
     fn subnet(&self, keys: &[(BlockNumber, NetUid)]) -> Result<Vec<Option<Subnet>>, ReadError>;
 
+    /// The same for those who ask for none of the items: a store may leave `items` empty, of which
+    /// a subnet has more than a hundred.
+    ///
+    /// Errors with [`ReadError::OutOfRange`] when a block is not stored.
+    fn subnet_without_items(
+        &self,
+        keys: &[(BlockNumber, NetUid)],
+    ) -> Result<Vec<Option<Subnet>>, ReadError> {
+        self.subnet(keys)
+    }
+
     /// Metagraphs at the end of a block; `None` where the subnet or the mechanism does not exist
     /// then.
     ///
@@ -117,7 +128,7 @@ pub trait Reader:
         &self,
         keys: &[(BlockNumber, NetUid)],
     ) -> Result<Vec<Option<LastEpoch>>, ReadError> {
-        let subnets = self.subnet(keys)?.into_iter();
+        let subnets = self.subnet_without_items(keys)?.into_iter();
         Ok(subnets
             .map(|subnet| {
                 let block = subnet?.last_epoch_block?;
@@ -257,7 +268,7 @@ pub trait Reader:
 
     /// The same store as it stands now: one branch of unfinalized blocks that does not change,
     /// whatever is stored or dropped meanwhile. One operation reads from one of these. `None` when
-    /// there is nothing that could change under a reader.
+    /// there is nothing that could change under a reader, such as of a snapshot.
     ///
     /// A block of a branch that lost in between may still be read; see [`Reader::confirm`].
     fn snapshot(&self) -> Result<Option<std::sync::Arc<dyn Reader>>, ReadError> {

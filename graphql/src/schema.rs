@@ -24,6 +24,7 @@ mod matrix;
 mod measure;
 mod metagraph;
 mod neuron;
+mod numbers;
 mod operation;
 pub(crate) mod paging;
 pub(crate) mod persisted;

@@ -38,7 +38,7 @@ use reads::missing;
 pub use emission::Drained;
 pub use inputs::{Assembled, forecast, inputs};
 pub use reads::Gap;
-pub use record::{Record, Verdict, chained};
+pub use record::{Record, Verdict, chained, chained_to};
 
 /// A record with the vectors that it compares.
 #[derive(Debug, Clone, PartialEq, Eq)]

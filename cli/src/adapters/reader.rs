@@ -24,7 +24,7 @@ use graphql::ports::{self, ReadError, Reader};
 use indexer::store::tables::FORMAT_VERSION;
 use indexer::store::{Store, StoreError};
 use indexer::view::{self, At};
-use records::{extrinsic, neuron, stamp, subnet};
+use records::{extrinsic, neuron, plain_subnet, stamp, subnet};
 pub(crate) use results::scored;
 use road::{Road, Trouble, age_ms};
 use tokio::sync::broadcast;
@@ -270,6 +270,17 @@ impl Reader for StoreReader {
                 Ok(Some(subnet(&at, *netuid, held)?))
             })
             .collect()
+    }
+
+    fn subnet_without_items(
+        &self,
+        keys: &[(BlockNumber, NetUid)],
+    ) -> Result<Vec<Option<ports::Subnet>>, ReadError> {
+        let one = |(number, netuid): &(BlockNumber, NetUid)| {
+            let at = self.at(*number)?;
+            plain_subnet(self.over(*number), &at, *netuid)
+        };
+        keys.iter().map(one).collect()
     }
 
     fn metagraphs(

@@ -20,6 +20,17 @@ const DECODE: usize = 20;
 const METAGRAPH: usize = 50;
 /// What reading a matrix costs.
 const READ_MATRIX: usize = 100;
+/// What a walk costs that may look through thousands of rows for a single item of a page: 20,000 of
+/// a ledger, or all stake of an account.
+const WALK: usize = 2_000;
+/// What a walk over records of verification costs, which looks through 50,000 of them.
+const WALK_RECORDS: usize = 5_000;
+/// What the records of a few blocks cost that are read for any page of them, if of all subnets.
+const READ_RECORDS: usize = 500;
+/// What it costs to read every record of a subnet, and to compute the worst epochs again.
+const SUM_SUBNET: usize = 10_000;
+/// The same for all subnets.
+const SUM_ALL: usize = 50_000;
 /// Keeps sums of costs from overflowing.
 const CEILING: usize = 1 << 40;
 
@@ -51,24 +62,61 @@ pub(crate) fn in_block(first: Option<i32>, last: Option<i32>, child: usize) -> u
     page(first, last, DEFAULT_ITEMS, child, DECODE)
 }
 
-/// A page of commits, each of which is put together from several rows.
-pub(crate) fn commits(first: Option<i32>, child: usize) -> usize {
-    times(given(first, LISTED), child.saturating_add(10), DECODE)
+/// A page of commits, each of which is put together from several rows. `filters` says which were
+/// given, in the order hotkey, netuid, kind, state: the ledger is in the order of one of the first
+/// two, and is looked through for the others.
+pub(crate) fn commits(first: Option<i32>, filters: [bool; 4], child: usize) -> usize {
+    let base = match filters {
+        [true, false, false, false] | [false, _, false, false] => DECODE,
+        _ => WALK,
+    };
+    times(given(first, LISTED), child.saturating_add(10), base)
 }
 
-/// A page of movements of stake.
-pub(crate) fn stake(first: Option<i32>, child: usize) -> usize {
-    times(given(first, LISTED), child, DECODE)
+/// A page of movements of stake. `filters` says which were given, in the order coldkey, hotkey,
+/// netuid, kind: the ledger is in the order of one of the first three, and is looked through for
+/// the others.
+pub(crate) fn stake(first: Option<i32>, filters: [bool; 4], child: usize) -> usize {
+    let given_filters = filters.iter().filter(|given| **given).count();
+    let base = match filters {
+        [_, _, _, false] if given_filters <= 1 => DECODE,
+        _ => WALK,
+    };
+    times(given(first, LISTED), child, base)
 }
 
-/// A page of rows of stake at a block.
+/// A page of rows of stake at a block: all of them are read and sorted for any page.
 pub(crate) fn shares(first: Option<i32>, child: usize) -> usize {
-    times(given(first, LONG), child, DECODE)
+    times(given(first, LONG), child, WALK)
 }
 
-/// A page of verification records.
-pub(crate) fn verifications(first: Option<i32>, child: usize) -> usize {
-    times(given(first, LISTED), child, METAGRAPH)
+/// A page of verification records, of one subnet or all, of one outcome or any.
+pub(crate) fn verifications(
+    first: Option<i32>,
+    one_subnet: bool,
+    one_verdict: bool,
+    child: usize,
+) -> usize {
+    let base = match (one_verdict, one_subnet) {
+        (true, _) => WALK_RECORDS,
+        (false, true) => METAGRAPH,
+        (false, false) => READ_RECORDS,
+    };
+    times(given(first, LISTED), child, base)
+}
+
+/// What all records of a range say together, of one subnet or all.
+pub(crate) fn summary(one_subnet: bool, child: usize) -> usize {
+    let base = match one_subnet {
+        true => SUM_SUBNET,
+        false => SUM_ALL,
+    };
+    times(10, child, base)
+}
+
+/// A subnet's records in a line.
+pub(crate) fn badge(child: usize) -> usize {
+    times(1, child, SUM_SUBNET)
 }
 
 /// A page of records of challenges.
@@ -162,9 +210,14 @@ pub(crate) fn row(child: usize) -> usize {
     times(1, child, 5)
 }
 
-/// A row's bare list of numbers.
+/// A row's bare list of numbers, which is written in one go.
 pub(crate) fn numbers() -> usize {
-    MATRIX / 16
+    MATRIX / 2
+}
+
+/// The same of some neurons, each of which is looked up.
+pub(crate) fn numbers_of(of: &Option<Vec<u16>>) -> usize {
+    numbers().saturating_add(listed(of, 0))
 }
 
 /// Subnets in which a hotkey is reckoned to have been.
@@ -182,7 +235,7 @@ pub(crate) fn accounts(first: Option<i32>, child: usize) -> usize {
 
 /// A page of a list of one account, each of which is a read of its own.
 pub(crate) fn of_account(first: Option<i32>, child: usize) -> usize {
-    times(given(first, LISTED), child.saturating_add(10), 100 * DECODE)
+    times(given(first, LISTED), child.saturating_add(10), WALK)
 }
 
 /// Columns of a matrix.

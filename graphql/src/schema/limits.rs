@@ -38,7 +38,8 @@ pub struct Limits {
     pub depth: usize,
     /// Highest cost of one operation. One is about one value in the answer.
     pub complexity: usize,
-    /// Most fields selected in one request, counted after fragments are put in their places.
+    /// Most fields selected in one request, counted after fragments are put in their places; each
+    /// fragment so put counts as one too.
     pub fields: usize,
     /// Largest request body and largest WebSocket message, in bytes.
     pub body_bytes: usize,
@@ -107,10 +108,13 @@ pub(crate) struct LimitsNode {
     depth: U64,
     /// Highest cost of one operation. A plain value costs 1; a list costs its page size times its
     /// children; a subnet list counts as 128 subnets, a metagraph as 256 neurons and a matrix as
-    /// 256 rows of 256 entries where the arguments ask for no fewer. The neurons of a simulation are
+    /// 256 rows of 256 entries where the arguments ask for no fewer. A filter that a ledger is not in
+    /// the order of costs 2,000 more, and all stake of an account too; a filter of verification
+    /// records 5,000, a badge 10,000, a summary of all subnets 50,000. The neurons of a simulation are
     /// counted when it is computed, and held to the same limit once more.
     complexity: U64,
-    /// Most fields selected in one request, counted after fragments are put in their places.
+    /// Most fields selected in one request, counted after fragments are put in their places; each
+    /// fragment so put counts as one too.
     fields: U64,
     /// Largest request body and largest WebSocket message, in bytes.
     body_bytes: U64,

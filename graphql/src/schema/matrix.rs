@@ -1,6 +1,6 @@
 //! The weight matrix W and the bond matrix B, by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
@@ -9,6 +9,7 @@ use chain_metadata::{MechId, NetUid, Uid};
 use super::cost;
 use super::error::{ApiError, Res};
 use super::metagraph::page_size;
+use super::numbers::Numbers;
 use super::scalars::normalized;
 use super::stamp::Stamp;
 use super::weights_set::WeightsSetNode;
@@ -193,13 +194,13 @@ impl ColumnNode {
     /// The uids of the rows as one list, ascending: the small form for programs, to be read together
     /// with `values`.
     #[graphql(complexity = "cost::numbers()")]
-    async fn uids(&self) -> Vec<u16> {
+    async fn uids(&self) -> Numbers {
         self.entries.iter().map(|(uid, _)| *uid).collect()
     }
 
     /// The values as one list, 0 to 65535 each, in the order of `uids`.
     #[graphql(complexity = "cost::numbers()")]
-    async fn values(&self) -> Vec<u16> {
+    async fn values(&self) -> Numbers {
         self.entries.iter().map(|(_, value)| *value).collect()
     }
 }
@@ -246,9 +247,10 @@ impl RowNode {
 
 impl RowNode {
     /// The entries about some neurons, or all.
-    fn about<'a>(&'a self, of: Option<&'a [u16]>) -> Res<impl Iterator<Item = (u16, u16)> + 'a> {
+    fn about(&self, of: Option<Vec<u16>>) -> Res<impl Iterator<Item = (u16, u16)>> {
         let entries = self.get()?.entries.iter().copied();
-        Ok(entries.filter(move |(uid, _)| of.is_none_or(|of| of.contains(uid))))
+        let of: Option<HashSet<u16>> = of.map(|of| of.into_iter().collect());
+        Ok(entries.filter(move |(uid, _)| of.as_ref().is_none_or(|of| of.contains(uid))))
     }
 }
 
@@ -291,27 +293,27 @@ impl RowNode {
         &self,
         #[graphql(desc = "Only entries about these neurons; without it all.")] of: Option<Vec<u16>>,
     ) -> Res<Vec<Entry>> {
-        let entries = self.about(of.as_deref())?;
+        let entries = self.about(of)?;
         Ok(entries.map(|(uid, value)| Entry::new(uid, value)).collect())
     }
 
     /// The uids of the entries as one list, in the stored order: the small form for programs, to be
     /// read together with `values`.
-    #[graphql(complexity = "cost::numbers()")]
+    #[graphql(complexity = "cost::numbers_of(&of)")]
     async fn uids(
         &self,
         #[graphql(desc = "Only entries about these neurons; without it all.")] of: Option<Vec<u16>>,
-    ) -> Res<Vec<u16>> {
-        Ok(self.about(of.as_deref())?.map(|(uid, _)| uid).collect())
+    ) -> Res<Numbers> {
+        Ok(self.about(of)?.map(|(uid, _)| uid).collect())
     }
 
     /// The values of the entries as one list, 0 to 65535 each, in the order of `uids`.
-    #[graphql(complexity = "cost::numbers()")]
+    #[graphql(complexity = "cost::numbers_of(&of)")]
     async fn values(
         &self,
         #[graphql(desc = "Only entries about these neurons; without it all.")] of: Option<Vec<u16>>,
-    ) -> Res<Vec<u16>> {
-        Ok(self.about(of.as_deref())?.map(|(_, value)| value).collect())
+    ) -> Res<Numbers> {
+        Ok(self.about(of)?.map(|(_, value)| value).collect())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Measures taken of a request before the GraphQL engine walks it.
 //!
 //! The engine's parser calls itself for every bracket, and its validation walks fragments once per
-//! use. Both are cheap for honest requests and unbounded for hostile ones, so they are measured
-//! here in a single pass each.
+//! use, whether or not there are fields in them. Both are cheap for honest requests and unbounded
+//! for hostile ones, so they are measured here in a single pass each.
 
 mod text;
 
@@ -88,6 +88,7 @@ fn within(checks: &[(&'static str, usize, usize, &str)]) -> Result<(), ServerErr
 /// What a document selects once its fragments are put in their places.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
+    /// Fields, and fragments in their places: every step of the engine's walk.
     fields: usize,
     /// Fields that stand in no other.
     roots: usize,
@@ -108,7 +109,7 @@ impl Counts {
 }
 
 /// Refuses a document that selects too much once its fragments are put in their places, or whose
-/// fragments contain themselves. Every fragment is counted once.
+/// fragments contain themselves, are not defined, or are not used. Every fragment is counted once.
 pub(crate) fn selections(
     document: &ExecutableDocument,
     limits: &Limits,
@@ -159,7 +160,8 @@ pub(crate) fn selections(
             limits.directives,
             "leave out what is skipped instead of naming it",
         ),
-    ])
+    ])?;
+    counter.all_used()
 }
 
 struct Counter<'a> {
@@ -195,7 +197,6 @@ impl<'a> Counter<'a> {
                         true => Counts::default(),
                         false => self.count(inner, level + 1)?,
                     };
-                    one.fields = one.fields.saturating_add(1);
                     one.roots = 1;
                     let aliased = usize::from(field.alias.is_some());
                     one.aliases = one.aliases.saturating_add(aliased);
@@ -208,6 +209,9 @@ impl<'a> Counter<'a> {
                     self.fragment(spread.node.fragment_name.node.as_str(), level + 1)?
                 }
             };
+            // A fragment is a step of the walk too: one that holds nothing but fragments would
+            // otherwise be walked for free.
+            one.fields = one.fields.saturating_add(1);
             let directives = match &selection.node {
                 Selection::Field(field) => field.node.directives.len(),
                 Selection::InlineFragment(inline) => inline.node.directives.len(),
@@ -221,9 +225,12 @@ impl<'a> Counter<'a> {
     }
 
     fn fragment(&mut self, name: &str, level: usize) -> Result<Counts, ServerError> {
-        // An unknown fragment is left for the engine, which names it.
+        // The engine would name it only after it has walked the document several times.
         let Some((name, fragment)) = self.document.fragments.get_key_value(name) else {
-            return Ok(Counts::default());
+            return Err(refusal(
+                code::BAD_INPUT,
+                format!("unknown fragment `{name}`; define it in the same document"),
+            ));
         };
         let name = name.as_str();
         match self.counted.get(name) {
@@ -245,6 +252,22 @@ impl<'a> Counter<'a> {
         counts.directives = counts.directives.saturating_add(directives);
         self.counted.insert(name, Some(counts));
         Ok(counts)
+    }
+
+    /// Refuses fragments that no operation uses: nothing of them was counted.
+    fn all_used(&self) -> Result<(), ServerError> {
+        let names = self.document.fragments.keys().map(|name| name.as_str());
+        let mut unused: Vec<&str> = names
+            .filter(|name| !self.counted.contains_key(name))
+            .collect();
+        unused.sort_unstable();
+        match unused.first() {
+            None => Ok(()),
+            Some(name) => Err(refusal(
+                code::BAD_INPUT,
+                format!("the fragment `{name}` is never used; leave it out"),
+            )),
+        }
     }
 }
 
@@ -268,7 +291,53 @@ mod tests {
         }
         query += " fragment f25 on Query { a }";
         let told = refused(&query);
-        assert!(told.contains("fields is 33554432"), "{told}");
+        // 2^26 - 1 spreads and 2^25 fields.
+        assert!(told.contains("fields is 100663295"), "{told}");
+    }
+
+    #[test]
+    fn fragments_without_fields_are_steps_all_the_same() {
+        let threefold = |end: &str| {
+            let mut query = String::from("{ ...f0 }");
+            for i in 0..27 {
+                let next = format!("...f{} ", i + 1);
+                query += &format!(" fragment f{i} on Query {{ {} }}", next.repeat(3));
+            }
+            query + &format!(" fragment f27 on Query {{ {end} }}")
+        };
+        let told = refused(&threefold("...nope"));
+        assert_eq!(
+            told,
+            "unknown fragment `nope`; define it in the same document"
+        );
+        for end in ["... { a }", "a"] {
+            let told = refused(&threefold(end));
+            assert!(told.contains("number of fields"), "{told}");
+        }
+        // Enough of them to be more than a word can count.
+        let mut query = String::from("{ ...f0 }");
+        for i in 0..28 {
+            let next = format!("...f{} ", i + 1);
+            query += &format!(" fragment f{i} on Query {{ {} }}", next.repeat(30));
+        }
+        query += " fragment f28 on Query { a }";
+        let told = refused(&query);
+        assert!(told.contains(&usize::MAX.to_string()), "{told}");
+        let inline = format!("{{ {} }}", "... { a } ".repeat(1_001));
+        assert!(refused(&inline).contains("fields is 2002"));
+        // Each step of what is below counts, however it is written.
+        let inline = format!("{{ x {{ {} }} }}", "... { ... { a } } ".repeat(667));
+        assert!(refused(&inline).contains("fields is 2002"));
+    }
+
+    #[test]
+    fn fragments_that_nothing_uses_are_refused() {
+        let told = refused("{ a } fragment c on Query { ...b } fragment b on Query { a }");
+        assert_eq!(told, "the fragment `b` is never used; leave it out");
+        // Those of another operation are used.
+        let query =
+            "query a { ...f } query b { ...g } fragment f on Query { a } fragment g on Query { a }";
+        assert!(selections(&parse_query(query).unwrap(), &Limits::default()).is_ok());
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Persisted {
 
     /// Puts the document in its place when the request names it by its hash, and refuses what may
     /// not be asked. What it gives is to be handed to [`Persisted::remember`] once the document has
-    /// been found harmless.
+    /// passed validation and all limits.
     pub(crate) fn resolve(&self, request: &mut Request) -> Result<Option<String>, ServerError> {
         let named = hash_in(request)?;
         let is_empty = request.query.trim().is_empty();

@@ -310,7 +310,9 @@ impl Query {
         clippy::too_many_arguments,
         reason = "they are the arguments of a field"
     )]
-    #[graphql(complexity = "cost::commits(first.or(last), child_complexity)")]
+    #[graphql(
+        complexity = "cost::commits(first.or(last), [hotkey.is_some(), netuid.is_some(), kind.is_some(), state.is_some()], child_complexity)"
+    )]
     async fn commits(
         &self,
         ctx: &Context<'_>,
@@ -354,7 +356,9 @@ impl Query {
         clippy::too_many_arguments,
         reason = "they are the arguments of a field"
     )]
-    #[graphql(complexity = "cost::stake(first.or(last), child_complexity)")]
+    #[graphql(
+        complexity = "cost::stake(first.or(last), [coldkey.is_some(), hotkey.is_some(), netuid.is_some(), kind.is_some()], child_complexity)"
+    )]
     async fn stake_movements(
         &self,
         ctx: &Context<'_>,

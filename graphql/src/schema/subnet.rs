@@ -7,7 +7,7 @@ use chain_metadata::{BlockNumber, MechId, NetUid};
 
 use super::account::AccountNode;
 use super::cost;
-use super::error::Res;
+use super::error::{ApiError, Res};
 use super::matrix::{self, MatrixNode, Which};
 use super::metagraph::MetagraphNode;
 use super::scalars::{Account, Json, U64};
@@ -15,7 +15,7 @@ use super::stamp::Stamp;
 use crate::loaders::loaders;
 use crate::ports::{self, Subnet};
 
-/// A subnet as shown.
+/// A subnet as shown. Its items are not in it: they are read when they are asked for.
 pub(crate) struct SubnetNode(pub(crate) Arc<Subnet>);
 
 impl SubnetNode {
@@ -109,21 +109,23 @@ impl SubnetNode {
     #[graphql(complexity = "cost::items(&names, child_complexity)")]
     async fn items(
         &self,
+        ctx: &Context<'_>,
         #[graphql(
             desc = "Only the items with these names, such as Kappa; without it all. A name that the runtime does not have is left out."
         )]
         names: Option<Vec<String>>,
-    ) -> Vec<Item> {
-        self.0
-            .items
-            .iter()
-            .filter(|item| {
-                names
-                    .as_ref()
-                    .is_none_or(|names| names.contains(&item.name))
-            })
-            .map(Item::from)
-            .collect()
+    ) -> Res<Vec<Item>> {
+        let key = (self.0.stamp.block, self.0.netuid);
+        let Some(subnet) = loaders(ctx)?.subnet_items.load(key).await? else {
+            let text = "a subnet is not there a second time";
+            return Err(ApiError::internal(text));
+        };
+        let wanted = subnet.items.iter().filter(|item| {
+            names
+                .as_ref()
+                .is_none_or(|names| names.contains(&item.name))
+        });
+        Ok(wanted.map(Item::from).collect())
     }
 
     /// The subnet's neurons at the same block; null when the mechanism does not exist then.

@@ -11,6 +11,7 @@ use super::connection::{BondsVersionConnection, WeightsVersionConnection};
 use super::cost;
 use super::error::Res;
 use super::matrix::Entry;
+use super::numbers::Numbers;
 use super::paging::{Cursor, Page};
 use super::scalars::{Account, U64};
 use super::stamp::Stamp;
@@ -130,7 +131,7 @@ impl VersionNode {
 
     /// The uids of the entries as one list, in the stored order; null when the row was taken away.
     #[graphql(complexity = "cost::numbers()")]
-    async fn uids(&self) -> Option<Vec<u16>> {
+    async fn uids(&self) -> Option<Numbers> {
         let entries = self.version.entries.as_ref()?.iter();
         Some(entries.map(|(uid, _)| *uid).collect())
     }
@@ -138,7 +139,7 @@ impl VersionNode {
     /// The values of the entries as one list, 0 to 65535 each, in the order of `uids`; null when
     /// the row was taken away.
     #[graphql(complexity = "cost::numbers()")]
-    async fn values(&self) -> Option<Vec<u16>> {
+    async fn values(&self) -> Option<Numbers> {
         let entries = self.version.entries.as_ref()?.iter();
         Some(entries.map(|(_, value)| *value).collect())
     }
@@ -186,7 +187,7 @@ impl BondsVersionNode {
 
     /// The uids of the entries as one list, in the stored order; null when the row was taken away.
     #[graphql(complexity = "cost::numbers()")]
-    async fn uids(&self) -> Option<Vec<u16>> {
+    async fn uids(&self) -> Option<Numbers> {
         let entries = self.0.version.entries.as_ref()?.iter();
         Some(entries.map(|(uid, _)| *uid).collect())
     }
@@ -194,7 +195,7 @@ impl BondsVersionNode {
     /// The values of the entries as one list, 0 to 65535 each, in the order of `uids`; null when
     /// the row was taken away.
     #[graphql(complexity = "cost::numbers()")]
-    async fn values(&self) -> Option<Vec<u16>> {
+    async fn values(&self) -> Option<Numbers> {
         let entries = self.0.version.entries.as_ref()?.iter();
         Some(entries.map(|(_, value)| *value).collect())
     }

@@ -314,7 +314,7 @@ impl Reader for Fake {
     }
 
     fn subnet(&self, keys: &[(BlockNumber, NetUid)]) -> Result<Vec<Option<Subnet>>, ReadError> {
-        self.count("subnet");
+        self.count("subnet_items");
         keys.iter()
             .map(|(block, netuid)| {
                 self.check(*block)?;
@@ -322,6 +322,22 @@ impl Reader for Fake {
                 Ok((netuid.0 < held.subnets).then(|| subnet(*block, *netuid, held.neurons)))
             })
             .collect()
+    }
+
+    fn subnet_without_items(
+        &self,
+        keys: &[(BlockNumber, NetUid)],
+    ) -> Result<Vec<Option<Subnet>>, ReadError> {
+        self.count("subnet");
+        let one = |(block, netuid): &(BlockNumber, NetUid)| {
+            self.check(*block)?;
+            let held = self.held();
+            Ok((netuid.0 < held.subnets).then(|| Subnet {
+                items: Vec::new(),
+                ..subnet(*block, *netuid, held.neurons)
+            }))
+        };
+        keys.iter().map(one).collect()
     }
 
     fn metagraphs(

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fake::Fake;
 use crate::http::{Server, start};
+use crate::socket::Socket;
 
 /// Room for the JSON around a document in a body of 64 KiB.
 const ROOM: usize = 60_000;
@@ -222,5 +223,141 @@ async fn variables_are_measured_too() {
     assert_eq!(
         fine["data"]["metagraph"]["neurons"],
         json!([{ "uid": 1 }, { "uid": 2 }])
+    );
+}
+
+/// Fragments `f0` to `f27` on a type, each of which spreads the next one three times, so that there
+/// are 3^27 ways through them; and what the last one holds.
+fn threefold(on: &str, end: &str) -> String {
+    let lines = (0..27).map(|n| {
+        let next = format!("...f{} ", n + 1).repeat(3);
+        format!("fragment f{n} on {on} {{ {next}}} ")
+    });
+    lines.collect::<String>() + &format!("fragment f27 on {on} {{ {end} }}")
+}
+
+/// Whatever stands at the end of fragments that multiply, the engine never walks them.
+#[tokio::test(flavor = "multi_thread")]
+async fn fragments_that_multiply_are_refused_whatever_they_hold() {
+    let server = start(Fake::new()).await;
+    let unknown = Some("unknown fragment `nope`");
+    let many = Some("number of fields");
+    let inline = format!("{{ {} }}", "... { ... { __typename } } ".repeat(1_500));
+    let sixfold: String = (0..11)
+        .map(|n| {
+            let next = format!("... {{ ...g{} }} ", n + 1).repeat(6);
+            format!("fragment g{n} on Query {{ {next}}} ")
+        })
+        .collect();
+    let documents = [
+        (
+            format!("{{ ...f0 }} {}", threefold("Query", "...nope")),
+            unknown,
+        ),
+        (
+            format!("{{ ...f0 }} {}", threefold("Query", "... { ...nope }")),
+            None,
+        ),
+        (
+            format!("{{ ...f0 }} {}", threefold("Query", "__typename")),
+            many,
+        ),
+        (
+            format!(
+                "{{ ...f0 }} {}",
+                threefold("Query", "__typename @skip(if: true)")
+            ),
+            many,
+        ),
+        (
+            format!("{{ ...f0 }} {}", threefold("Nothing", "... { a }")),
+            many,
+        ),
+        (
+            format!(
+                "{{ __schema {{ ...f0 }} }} {}",
+                threefold("__Schema", "...nope")
+            ),
+            None,
+        ),
+        (
+            format!("{{ ...g0 }} {sixfold} fragment g11 on Query {{ __typename }}"),
+            many,
+        ),
+        (inline, many),
+        // Never spread by an operation.
+        (
+            format!("{{ __typename }} {}", threefold("Query", "__typename")),
+            Some("never used"),
+        ),
+        (
+            format!("{{ __typename }} {}", threefold("Query", "...nope")),
+            Some("never used"),
+        ),
+        // In another operation than the one that is asked for, and where nothing is executed.
+        (
+            format!(
+                "query b {{ ...f0 }} query a {{ __typename }} {}",
+                threefold("Query", "...nope")
+            ),
+            unknown,
+        ),
+        (
+            format!("mutation {{ ...f0 }} {}", threefold("Query", "...nope")),
+            unknown,
+        ),
+        (
+            format!(
+                "subscription {{ ...f0 }} {}",
+                threefold("Subscription", "...nope")
+            ),
+            unknown,
+        ),
+        (
+            format!(
+                "subscription {{ blocks {{ ...f0 }} }} {}",
+                threefold("Block", "__typename")
+            ),
+            None,
+        ),
+    ];
+    let mut socket = Socket::open(&server).await;
+    for (number, (document, told)) in documents.into_iter().enumerate() {
+        let shown: String = document.chars().take(60).collect();
+        let body = json!({ "query": document, "operationName": null });
+        let patience = std::time::Duration::from_secs(30);
+        let asked = refusal(&server, document.clone());
+        let (message, _) = tokio::time::timeout(patience, asked)
+            .await
+            .unwrap_or_else(|_| panic!("{shown}: it is being walked"));
+        if let Some(told) = told {
+            assert!(message.contains(told), "{shown}: {message}");
+        }
+        // A WebSocket has the same rules.
+        let id = number.to_string();
+        let asked = socket.ask(&id, body);
+        let answer = tokio::time::timeout(patience, asked)
+            .await
+            .unwrap_or_else(|_| panic!("{shown}: it is being walked"));
+        let errors = match answer["type"].as_str() {
+            Some("error") => &answer["payload"],
+            _ => &answer["payload"]["errors"],
+        };
+        assert_eq!(errors[0]["message"], message, "{answer}");
+    }
+    assert_eq!(
+        server.data("{ status { last } }").await["status"]["last"],
+        20
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn honest_fragments_are_answered() {
+    let server = start(Fake::new()).await;
+    let query = "{ ...all status { ...some } } fragment all on Query { ... { status { ...some } } }
+        fragment some on Status { ... on Status { last } first }";
+    assert_eq!(
+        server.data(query).await,
+        json!({ "status": { "last": 20, "first": 10 } })
     );
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use graphql::{Limits, ServerOptions};
 use serde_json::json;
 
-use crate::fake::Fake;
+use crate::fake::{Fake, account};
 use crate::http::{Server, only_error, start, start_with};
 use crate::socket::Socket;
 
@@ -79,6 +79,76 @@ async fn cost_knows_page_sizes_and_that_matrices_are_big() {
     assert_eq!(only_error(&answer).1["limit"], "complexity");
 }
 
+/// So many aliases of a field are refused for what they cost, and fewer are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_looked_through_costs_more_than_what_is_found() {
+    let server = start(Fake::new()).await;
+    let who = account(60);
+    for (times, field) in [
+        (
+            100,
+            "stakeMovements(netuid: 0, kind: LEASE_DIVIDENDS, first: 1) { nodes { id } }"
+                .to_owned(),
+        ),
+        (
+            100,
+            format!("stakeMovements(netuid: 0, hotkey: \"{who}\", first: 1) {{ nodes {{ id }} }}"),
+        ),
+        (
+            100,
+            "commits(state: ORPHANED, first: 1) { nodes { id } }".to_owned(),
+        ),
+        (
+            100,
+            format!("commits(netuid: 1, hotkey: \"{who}\", first: 1) {{ nodes {{ id }} }}"),
+        ),
+        (
+            40,
+            "verifications(verdict: DIFFERS, first: 1) { nodes { blockNumber } }".to_owned(),
+        ),
+        (20, "verificationSummary(netuid: 1) { epochs }".to_owned()),
+        (4, "verificationSummary { epochs }".to_owned()),
+        (20, "badge(netuid: 1) { text }".to_owned()),
+        (
+            100,
+            format!("stake(hotkey: \"{who}\", first: 1) {{ totalCount }}"),
+        ),
+        (
+            100,
+            format!("account(address: \"{who}\") {{ stakeOnIt(first: 1) {{ totalCount }} }}"),
+        ),
+        (
+            100,
+            format!(
+                "account(address: \"{who}\") {{ stakeMovements(role: HOTKEY, first: 1) {{ nodes {{ id }} }} }}"
+            ),
+        ),
+        (4, "weights(netuid: 1) { rows { uids values } }".to_owned()),
+        (10, "weights(netuid: 1) { columns { values } }".to_owned()),
+    ] {
+        let aliased = |times: usize| {
+            let all: String = (0..times).map(|n| format!("a{n}: {field} ")).collect();
+            format!("{{ {all} }}")
+        };
+        let (message, extensions) = server.error(&aliased(times)).await;
+        assert_eq!(extensions["limit"], "complexity", "{field}: {message}");
+        assert!(message.contains("at most 200000"), "{message}");
+        server.data(&aliased(1)).await;
+    }
+    // Where the ledger is in the order asked for, a page is what is given out.
+    for field in [
+        "stakeMovements(netuid: 1, first: 1) { nodes { id } }".to_owned(),
+        format!("stakeMovements(hotkey: \"{who}\", first: 1) {{ nodes {{ id }} }}"),
+        "stakeMovements(first: 1) { nodes { id } }".to_owned(),
+        "commits(netuid: 1, first: 1) { nodes { id } }".to_owned(),
+        format!("commits(hotkey: \"{who}\", first: 1) {{ nodes {{ id }} }}"),
+        "verifications(netuid: 1, first: 1) { nodes { blockNumber } }".to_owned(),
+    ] {
+        let all: String = (0..128).map(|n| format!("a{n}: {field} ")).collect();
+        server.data(&format!("{{ {all} }}")).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn wide_and_self_repeating_queries_are_refused_before_they_are_walked() {
     let server = start(Fake::new()).await;
@@ -96,7 +166,8 @@ async fn wide_and_self_repeating_queries_are_refused_before_they_are_walked() {
     };
     let (_, extensions) = server.error(&doubling(25)).await;
     assert_eq!(extensions["limit"], "number of fields");
-    assert_eq!(extensions["measured"], 33_554_432);
+    // 2^25 fields at the end of 2^26 - 1 spreads.
+    assert_eq!(extensions["measured"], 100_663_295);
     let (_, extensions) = server.error(&doubling(60)).await;
     assert_eq!(extensions["limit"], "nesting of selections");
 

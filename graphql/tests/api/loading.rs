@@ -98,6 +98,31 @@ async fn aliases_join_their_reads() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_of_subnets_are_read_when_they_are_asked_for() {
+    let server = start(Fake::with(|held| held.subnets = 128)).await;
+    let data = server
+        .data("{ subnets { netuid neuronCount tempo owner } }")
+        .await;
+    assert_eq!(data["subnets"].as_array().unwrap().len(), 128);
+    let plain = [("status", 1), ("subnets", 1), ("subnet", 1)];
+    assert_eq!(server.fake.take_counts(), counts(&plain));
+    let data = server
+        .data("{ subnets { netuid items { name } some: items(names: [\"Kappa\"]) { name } } }")
+        .await;
+    let all = data["subnets"][127]["items"].as_array().unwrap();
+    assert!(!all.is_empty());
+    assert_eq!(
+        server.fake.take_counts(),
+        counts(&[
+            ("status", 1),
+            ("subnets", 1),
+            ("subnet", 1),
+            ("subnet_items", 1)
+        ])
+    );
+}
+
 /// Lists with what their items lead to: the number of reads does not follow from their length.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_items_lead_to_is_read_together() {
@@ -135,11 +160,11 @@ async fn what_items_lead_to_is_read_together() {
             vec![("metagraphs", 2), ("blocks", 1), ("owners", 1), ("owned_hotkeys", 1), ("memberships", 1), ("subnet", 1), ("tenancy", 1)],
         ),
         (
-            "{ metagraph(netuid: 1) { neurons { account { stakeOnIt(first: 2) { nodes { hotkeyAccount { owner { address } } } } } } } }".into(),
+            "{ metagraph(netuid: 1) { neurons(first: 50) { account { stakeOnIt(first: 2) { nodes { hotkeyAccount { owner { address } } } } } } } }".into(),
             vec![("metagraphs", 1), ("stakes", 1), ("owners", 1)],
         ),
         (
-            format!("{{ account(address: \"{who}\") {{ stakeHeld {{ nodes {{ stamp {{ block }} coldkeyAccount {{ stakeHeld {{ totalCount }} }} }} }} }} }}"),
+            format!("{{ account(address: \"{who}\") {{ stakeHeld(first: 50) {{ nodes {{ stamp {{ block }} coldkeyAccount {{ stakeHeld {{ totalCount }} }} }} }} }} }}"),
             vec![("stakes", 2), ("blocks", 1)],
         ),
         // Lists with links.

@@ -86,11 +86,26 @@ async fn a_hash_that_is_none_or_another_is_refused() {
         assert_eq!(extensions["code"], "BAD_INPUT", "{body}: {message}");
     }
     // What was refused is not remembered.
-    let broken = "{ status { last }";
-    let (_, extensions) = code(&server, &named(&hash(broken), Some(broken))).await;
-    assert_eq!(extensions["code"], "BAD_INPUT");
-    let (_, extensions) = code(&server, &named(&hash(broken), None)).await;
-    assert_eq!(extensions["code"], "PERSISTED_QUERY_NOT_FOUND");
+    let deep = format!(
+        "{{ block {}number{} }}",
+        "{ parent ".repeat(20) + "{ ",
+        " }".repeat(21)
+    );
+    let costly = "{ subnets { weights { rows { entries { uid value } } } } }";
+    for (broken, told) in [
+        ("{ status { last }", "BAD_INPUT"),
+        ("{ status { nothing } }", "BAD_INPUT"),
+        (deep.as_str(), "LIMIT_EXCEEDED"),
+        (costly, "LIMIT_EXCEEDED"),
+    ] {
+        let answer = server
+            .post(&named(&hash(broken), Some(broken)))
+            .await
+            .json();
+        assert_eq!(answer["errors"][0]["extensions"]["code"], told, "{answer}");
+        let (_, extensions) = code(&server, &named(&hash(broken), None)).await;
+        assert_eq!(extensions["code"], "PERSISTED_QUERY_NOT_FOUND", "{broken}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

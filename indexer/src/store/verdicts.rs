@@ -94,10 +94,23 @@ impl Store {
         &self,
         netuid: NetUid,
         mechanism: MechId,
-        (from, to): (BlockNumber, BlockNumber),
+        range: (BlockNumber, BlockNumber),
         newest_first: bool,
         max: usize,
     ) -> Result<Vec<Record>, StoreError> {
+        self.each_verdict(netuid, mechanism, range, newest_first)
+            .take(max)
+            .collect()
+    }
+
+    /// The same one by one: no more than one of them is held at a time.
+    pub fn each_verdict(
+        &self,
+        netuid: NetUid,
+        mechanism: MechId,
+        (from, to): (BlockNumber, BlockNumber),
+        newest_first: bool,
+    ) -> impl Iterator<Item = Result<Record, StoreError>> {
         let mut range = Range {
             from: subnet_key(netuid, mechanism, from),
             below: None,
@@ -107,18 +120,14 @@ impl Store {
         let mut below = subnet_key(netuid, mechanism, to);
         below.push(0);
         range.below = Some(below);
-        self.engine()
-            .scan(range)
-            .take(max)
-            .map(|row| {
-                let (key, bytes) = row?;
-                let block = key.get(4..).and_then(|b| b.try_into().ok());
-                let block = block.map(u32::from_be_bytes);
-                block
-                    .and_then(|block| Record::of_bytes(netuid, mechanism, block, &bytes))
-                    .ok_or_else(|| row_error(Table::Verdict, &key, "is no record"))
-            })
-            .collect()
+        self.engine().scan(range).map(move |row| {
+            let (key, bytes) = row?;
+            let block = key.get(4..).and_then(|b| b.try_into().ok());
+            let block = block.map(u32::from_be_bytes);
+            block
+                .and_then(|block| Record::of_bytes(netuid, mechanism, block, &bytes))
+                .ok_or_else(|| row_error(Table::Verdict, &key, "is no record"))
+        })
     }
 
     /// Subnets and mechanisms that have records, ascending.

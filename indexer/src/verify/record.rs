@@ -241,14 +241,15 @@ impl Record {
 /// blocks, each digest hashed together with the chain before it. Two operators who get another
 /// hash for the same range compare halves of it.
 pub fn chained<'a>(records: impl IntoIterator<Item = &'a Record>) -> [u8; 32] {
-    let mut chain = [0; 32];
-    for record in records {
-        let mut bytes = chain.to_vec();
-        bytes.extend_from_slice(&record.block.to_be_bytes());
-        bytes.extend_from_slice(&record.digest());
-        chain = chain_metadata::blake2_256(&bytes).0;
-    }
-    chain
+    records.into_iter().fold([0; 32], chained_to)
+}
+
+/// The hash of a range that goes on with one more record; of nothing it is all zeros.
+pub fn chained_to(chain: [u8; 32], record: &Record) -> [u8; 32] {
+    let mut bytes = chain.to_vec();
+    bytes.extend_from_slice(&record.block.to_be_bytes());
+    bytes.extend_from_slice(&record.digest());
+    chain_metadata::blake2_256(&bytes).0
 }
 
 #[cfg(test)]

@@ -36,6 +36,15 @@ fn made() -> Vec<(&'static str, Vec<u8>)> {
         })
         .collect();
     let introspection = nested("ofType { ", "}", 60, "name");
+    // 3^27 ways through fragments in which there is no field.
+    let threefold = |on: &str, end: &str| {
+        let lines = (0..27).map(|n| {
+            let next = format!("...f{} ", n + 1).repeat(3);
+            format!("fragment f{n} on {on} {{ {next}}} ")
+        });
+        lines.collect::<String>() + &format!("fragment f27 on {on} {{ {end} }}")
+    };
+    let schema = "__schema { types { fields { type { name } } } }";
     vec![
         ("nested objects", query(format!("{{ {deep} }}"))),
         ("ten thousand brackets", query("{ a ".repeat(10_000))),
@@ -84,6 +93,78 @@ fn made() -> Vec<(&'static str, Vec<u8>)> {
             query(format!(
                 "{{ ...f0 }} {wide_bomb} fragment f12 on Query {{ __typename }}"
             )),
+        ),
+        (
+            "fragments that multiply and end in an unknown one",
+            query(format!("{{ ...f0 }} {}", threefold("Query", "...nope"))),
+        ),
+        (
+            "fragments that multiply and end in nothing that is answered",
+            query(format!(
+                "{{ ...f0 }} {}",
+                threefold("Query", "__typename @skip(if: true)")
+            )),
+        ),
+        (
+            "fragments that multiply and end in inline ones",
+            query(format!(
+                "{{ ...f0 }} {}",
+                threefold("Query", "... { __typename }")
+            )),
+        ),
+        (
+            "fragments that multiply below the schema",
+            query(format!(
+                "{{ __schema {{ ...f0 }} }} {}",
+                threefold("__Schema", "...nope")
+            )),
+        ),
+        (
+            "fragments that multiply and nobody uses",
+            query(format!("{{ nothing }} {}", threefold("Query", "...nope"))),
+        ),
+        (
+            "fragments that multiply in a subscription",
+            query(format!(
+                "subscription {{ ...f0 }} {}",
+                threefold("Subscription", "...nope")
+            )),
+        ),
+        (
+            "inline fragments",
+            query(format!(
+                "{{ {} }}",
+                "... { ... { __typename } } ".repeat(1_500)
+            )),
+        ),
+        ("wide introspection", query(aliases(129, schema))),
+        (
+            "the same introspection below one field",
+            query(format!(
+                "{{ __schema {{ {} }} }}",
+                (0..300)
+                    .map(|n| format!("t{n}: types {{ fields {{ name }} }} "))
+                    .collect::<String>()
+            )),
+        ),
+        (
+            "more aliases than a request may have",
+            query(aliases(129, "status { last }")),
+        ),
+        (
+            "walks that find nothing",
+            query(aliases(
+                128,
+                "stakeMovements(netuid: 0, kind: LEASE_DIVIDENDS, first: 1) { nodes { id } }",
+            )),
+        ),
+        (
+            "all records again and again",
+            query(aliases(128, "badge(netuid: 1) { text }")),
+        ),
+        (
+            "many matrices of numbers",
+            query(aliases(23, "weights(netuid: 1) { rows { uids values } }")),
         ),
         (
             "many fragments",

@@ -55,7 +55,7 @@ impl Above {
         seen
     }
 
-    /// Whether a block is final in the snapshot.
+    /// Whether a block is final in the snapshot; without one, all are.
     pub(super) fn is_final(&self, number: BlockNumber) -> bool {
         let Some(pin) = &self.pin else {
             return true;
@@ -130,12 +130,15 @@ impl StoreReader {
         self
     }
 
-    /// A snapshot of this moment; `None` when it is one, or nothing is above.
+    /// A snapshot of this moment; `None` when it is one. Without heads it ends
+    /// with the last stored block: those that come later would else be seen by
+    /// one read of an operation and not by the one before it.
     pub(super) fn now(&self) -> Result<Option<StoreReader>, ReadError> {
-        let (Some(heads), None) = (&self.above.heads, &self.above.pin) else {
-            return Ok(None);
+        let (tip, branch) = match (&self.above.pin, &self.above.heads) {
+            (Some(_), _) => return Ok(None),
+            (None, Some(heads)) => heads.pin().map_err(read_error)?,
+            (None, None) => (self.store.checkpoint().map_err(read_error)?, None),
         };
-        let (tip, branch) = heads.pin().map_err(read_error)?;
         let store = match (&branch, tip) {
             (Some(branch), Some(tip)) => branch.store().final_to(tip.last),
             _ => self.store.clone(),
@@ -197,5 +200,60 @@ fn told(event: HeadEvent) -> ports::HeadNews {
         },
         HeadEvent::Retracted { number, hash } => ports::HeadNews::Retracted { number, hash },
         HeadEvent::Finalized { number, hash } => ports::HeadNews::Finalized { number, hash },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use graphql::ports::Reader as _;
+    use indexer::store::{Batch, spans::put_span};
+
+    use super::*;
+
+    fn commit(store: &Store, last: BlockNumber) {
+        let mut batch = Batch::default();
+        let hash = [u8::try_from(last).unwrap(); 32];
+        let tip = Checkpoint {
+            first: 0,
+            last,
+            hash,
+            spec: 1,
+            upgraded_to: None,
+        };
+        put_span(&mut batch, &tip);
+        store.commit(vec![batch]).unwrap();
+    }
+
+    #[test]
+    fn without_heads_an_operation_sees_one_moment_all_the_same() {
+        let store = Store::in_memory().unwrap();
+        commit(&store, 20);
+        let reader = StoreReader::at_rest(store.clone(), None);
+        let snapshot = reader.now().unwrap().unwrap();
+        assert!(snapshot.now().unwrap().is_none());
+        commit(&store, 21);
+        let ends = |reader: &StoreReader| {
+            let tip = reader.tip().unwrap().unwrap().last;
+            let spans = reader.spans().unwrap();
+            (tip, spans, reader.above.sees(21))
+        };
+        assert_eq!(ends(&snapshot), (20, vec![(0, 20)], false));
+        let later = reader.now().unwrap().unwrap();
+        assert_eq!(ends(&later), (21, vec![(0, 21)], true));
+        assert!(snapshot.above.sees(20) && snapshot.above.is_final(20));
+        assert!(matches!(
+            snapshot.at(21),
+            Err(ReadError::OutOfRange {
+                asked: 21,
+                last: Some(20),
+                ..
+            })
+        ));
+        assert_eq!(snapshot.blocks(&[21]).unwrap(), [None]);
+        assert!(snapshot.confirm().is_ok());
+        // There are no heads to be told of.
+        let told = snapshot.above.status(snapshot.tip().unwrap());
+        assert!(!told.followed);
+        assert_eq!(told.unfinalized, 0);
     }
 }

@@ -2,7 +2,10 @@
 
 use chain_metadata::{AccountId, DispatchError, H256, NetUid, Origin, Outcome, Value};
 use graphql::ports::{self, ReadError, Stamp};
+use indexer::store::Store;
 use indexer::view::{self, At, Held};
+
+use super::read_error;
 
 pub(super) fn stamp(at: &At) -> Stamp {
     Stamp {
@@ -237,6 +240,44 @@ pub(super) fn subnet(
             })
             .collect(),
     })
+}
+
+/// Items that a subnet's own fields are of.
+const FIELDS: [&str; 9] = [
+    "SubnetworkN",
+    "Tempo",
+    "LastMechansimStepBlock",
+    "NetworkRegisteredAt",
+    "SubnetOwner",
+    "SubnetOwnerHotkey",
+    "BlocksSinceLastStep",
+    "MechanismCountCurrent",
+    "TokenSymbol",
+];
+
+/// A subnet of whose items only those are read that its own fields are of; `None` where it does
+/// not exist. None of them are given out.
+pub(super) fn plain_subnet(
+    store: &Store,
+    at: &At,
+    netuid: NetUid,
+) -> Result<Option<ports::Subnet>, ReadError> {
+    if !view::exists(store, at, netuid).map_err(read_error)? {
+        return Ok(None);
+    }
+    let key = netuid.0.to_le_bytes();
+    let mut held = Vec::with_capacity(FIELDS.len());
+    for name in FIELDS {
+        match view::held(store, at, name, &[&key]).map_err(read_error)? {
+            Held::Gone => {}
+            found => held.push((name, found)),
+        }
+    }
+    let found = subnet(at, netuid, held)?;
+    Ok(Some(ports::Subnet {
+        items: Vec::new(),
+        ..found
+    }))
 }
 
 /// Which value of an item counts.

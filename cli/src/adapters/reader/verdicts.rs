@@ -6,7 +6,7 @@ use chain_metadata::{BlockNumber, H256, MechId, NetUid, Uid};
 use graphql::ports::{self, ReadError};
 use indexer::store::Store;
 use indexer::verify::compare::{Difference, Field, Values};
-use indexer::verify::{Record, Verdict, Verified, chained, verify};
+use indexer::verify::{Record, Verdict, Verified, chained_to, verify};
 
 use super::read_error;
 
@@ -244,7 +244,8 @@ fn paged(records: &[Record], next: Option<ports::VerificationId>) -> ports::Veri
     }
 }
 
-/// What the records of a range say together.
+/// What the records of a range say together. They are read one by one: a year of all subnets is
+/// more than a million, of which a few are held.
 pub(super) fn summary(
     store: &Store,
     netuid: Option<NetUid>,
@@ -264,12 +265,12 @@ pub(super) fn summary(
     let mut worst: Vec<(u64, Record)> = Vec::new();
     let mut newest: Option<Record> = None;
     for (netuid, mechanism) in judged(store, netuid)? {
-        let records = store.verdicts(netuid, mechanism, range, false, usize::MAX);
-        let records = records.map_err(read_error)?;
-        if records.is_empty() {
-            continue;
-        }
-        for record in &records {
+        let (mut count, mut hash) = (0_u64, [0; 32]);
+        let mut last: Option<Record> = None;
+        for record in store.each_verdict(netuid, mechanism, range, false) {
+            let record = record.map_err(read_error)?;
+            count += 1;
+            hash = chained_to(hash, &record);
             match record.verdict {
                 Verdict::Exact => summary.exact += 1,
                 Verdict::Differs => summary.differs += 1,
@@ -280,22 +281,26 @@ pub(super) fn summary(
             if record.first.is_some() {
                 let differing = record.fields.iter().map(|d| u64::from(d.differing)).sum();
                 worst.push((differing, record.clone()));
+                if worst.len() > 8 * WORST {
+                    only_worst(&mut worst);
+                }
             }
+            last = Some(record);
         }
-        // Only the worst so far are carried on.
-        worst.sort_by_key(|(n, record)| std::cmp::Reverse((*n, record.block)));
-        worst.truncate(WORST);
+        if count == 0 {
+            continue;
+        }
         summary.chains.push(ports::VerificationChain {
             netuid,
             mechanism,
-            records: u64::try_from(records.len()).unwrap_or(u64::MAX),
-            hash: H256(chained(&records)),
+            records: count,
+            hash: H256(hash),
         });
-        let last = records.last();
-        if newest.as_ref().map(|r| r.block) < last.map(|r| r.block) {
-            newest = last.cloned();
+        if newest.as_ref().map(|r| r.block) < last.as_ref().map(|r| r.block) {
+            newest = last;
         }
     }
+    only_worst(&mut worst);
     summary.epochs =
         summary.exact + summary.differs + summary.input_incomplete + summary.rules_unknown;
     summary.newest = newest.as_ref().map(shown);
@@ -309,6 +314,12 @@ pub(super) fn summary(
         });
     }
     Ok(summary)
+}
+
+/// Leaves those with most differences, of equal ones the newest.
+fn only_worst(worst: &mut Vec<(u64, Record)>) {
+    worst.sort_by_key(|(n, record)| std::cmp::Reverse((*n, record.block)));
+    worst.truncate(WORST);
 }
 
 /// How far the vectors that differ are from each other.

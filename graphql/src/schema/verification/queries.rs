@@ -34,7 +34,9 @@ impl Verifications {
         clippy::too_many_arguments,
         reason = "they are the arguments of a field"
     )]
-    #[graphql(complexity = "cost::verifications(first.or(last), child_complexity)")]
+    #[graphql(
+        complexity = "cost::verifications(first.or(last), netuid.is_some(), verdict.is_some(), child_complexity)"
+    )]
     async fn verifications(
         &self,
         ctx: &Context<'_>,
@@ -65,7 +67,7 @@ impl Verifications {
     }
 
     /// What the records of a range of blocks say together. Null only together with an error.
-    #[graphql(complexity = "cost::epoch(0) + 10 * child_complexity")]
+    #[graphql(complexity = "cost::summary(netuid.is_some(), child_complexity)")]
     async fn verification_summary(
         &self,
         ctx: &Context<'_>,
@@ -77,7 +79,7 @@ impl Verifications {
     }
 
     /// A subnet's verification in a line; null when it has no record.
-    #[graphql(complexity = "cost::epoch(0) + child_complexity")]
+    #[graphql(complexity = "cost::badge(child_complexity)")]
     async fn badge(
         &self,
         ctx: &Context<'_>,
