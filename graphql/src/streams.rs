@@ -32,6 +32,7 @@ use filter::Sieve;
 use hub::Hub;
 
 /// Which items of a stream are wanted; what is `None` does not matter, all that is given must hold.
+/// An empty list passes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only these subnets.

@@ -146,15 +146,17 @@ impl Heads {
         };
         let branch = self.branch();
         let mut events = Vec::new();
-        if branch.root() != Some((tip.last, H256(tip.hash))) {
-            let goes_on = branch.holds(&self.0.base)?;
+        let joined = !branch.goes_on(&tip);
+        if joined || branch.root() != Some((tip.last, H256(tip.hash))) {
+            let goes_on = !joined && branch.holds(&self.0.base)?;
             if !goes_on {
                 events.extend(branch.retracted(0));
-                tracing::info!(
-                    dropped = branch.blocks().len(),
-                    finalized = tip.last,
-                    "another branch was finalized"
-                );
+                let dropped = branch.blocks().len();
+                let finalized = tip.last;
+                match joined {
+                    true => tracing::info!(dropped, finalized, "a range was joined below"),
+                    false => tracing::info!(dropped, finalized, "another branch was finalized"),
+                }
             }
             let kept = if goes_on {
                 branch.above(tip.last)
@@ -205,7 +207,8 @@ impl Heads {
                 .number
                 .checked_sub(1)
                 .map(|before| (before, block.parent));
-        if tip.is_none() || !fits || branch.blocks().len() >= MOST {
+        let above = tip.is_some_and(|tip| tip.first == block.floor);
+        if !above || !fits || branch.blocks().len() >= MOST {
             return Ok(false);
         }
         let event = HeadEvent::Added {

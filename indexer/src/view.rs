@@ -27,7 +27,7 @@ use chain_metadata::{
 };
 
 use crate::items::{Item, Layout, MANIFEST, Refresh, Scope};
-use crate::store::memo::{Cell, Stretch};
+use crate::store::memo::{Cell, Since, Stretch};
 use crate::store::pulse::{Pulse, Slot};
 use crate::store::{BlockRow, Store, StoreError};
 
@@ -47,17 +47,24 @@ pub struct At {
     pub layout: Arc<Layout>,
     /// Whether it is final.
     pub finalized: bool,
-    /// Values that every block reads, once they were needed.
-    pulse: OnceLock<Arc<Pulse>>,
+    /// Values that every block reads, once they were needed, and when that was.
+    pulse: OnceLock<(Since, Arc<Pulse>)>,
 }
 
 impl At {
     fn pulse(&self, store: &Store) -> Result<&Pulse, StoreError> {
+        Ok(self.pulse_since(store)?.1)
+    }
+
+    fn pulse_since(&self, store: &Store) -> Result<(Since, &Pulse), StoreError> {
+        let since = store.reading();
         if self.pulse.get().is_none() {
-            let _ = self.pulse.set(Arc::new(store.pulse(self.number)?));
+            let pulse = Arc::new(store.pulse(self.number)?);
+            let _ = self.pulse.set((since, pulse));
         }
         // Set just above, by this thread or another one.
-        Ok(self.pulse.get_or_init(Arc::default))
+        let (since, pulse) = self.pulse.get_or_init(|| (since, Arc::default()));
+        Ok((*since, pulse))
     }
 }
 
@@ -144,7 +151,7 @@ fn told(
     };
     let held = match kept {
         Some(held) => held,
-        None => store.keep_pulse(slot, at.number, || at.pulse(store))?,
+        None => store.keep_pulse(slot, at.number, at.pulse_since(store)?)?,
     };
     Ok(Stretch::only(at.number, held))
 }

@@ -2,6 +2,7 @@
 //! and never on disk.
 
 mod forks;
+mod joined;
 mod served;
 mod trouble;
 

@@ -1,6 +1,7 @@
 //! The window's port over the store.
 
 mod accounts;
+mod ats;
 mod backwards;
 mod changes;
 mod commits;
@@ -81,10 +82,11 @@ impl StoreReader {
         entry: &str,
         keys: &[(BlockNumber, NetUid, MechId)],
     ) -> Result<Vec<Option<Vec<ports::MatrixRow>>>, ReadError> {
+        let mut ats = self.ats();
         keys.iter()
             .map(|(number, netuid, mechanism)| {
-                let at = self.at(*number)?;
-                let rows = view::rows(self.over(*number), &at, entry, *netuid, *mechanism)
+                let at = ats.at(*number)?;
+                let rows = view::rows(self.over(*number), at, entry, *netuid, *mechanism)
                     .map_err(read_error)?;
                 Ok(rows.map(|rows| {
                     rows.into_iter()
@@ -259,15 +261,16 @@ impl Reader for StoreReader {
         &self,
         keys: &[(BlockNumber, NetUid)],
     ) -> Result<Vec<Option<ports::Subnet>>, ReadError> {
+        let mut ats = self.ats();
         keys.iter()
             .map(|(number, netuid)| {
-                let at = self.at(*number)?;
-                if !view::exists(self.over(*number), &at, *netuid).map_err(read_error)? {
+                let at = ats.at(*number)?;
+                if !view::exists(self.over(*number), at, *netuid).map_err(read_error)? {
                     return Ok(None);
                 }
                 let held =
-                    view::subnet_items(self.over(*number), &at, *netuid).map_err(read_error)?;
-                Ok(Some(subnet(&at, *netuid, held)?))
+                    view::subnet_items(self.over(*number), at, *netuid).map_err(read_error)?;
+                Ok(Some(subnet(at, *netuid, held)?))
             })
             .collect()
     }
@@ -287,17 +290,18 @@ impl Reader for StoreReader {
         &self,
         keys: &[(BlockNumber, NetUid, MechId)],
     ) -> Result<Vec<Option<ports::Metagraph>>, ReadError> {
+        let mut ats = self.ats();
         keys.iter()
             .map(|(number, netuid, mechanism)| {
-                let at = self.at(*number)?;
-                let found = view::metagraph(self.over(*number), &at, *netuid, *mechanism)
+                let at = ats.at(*number)?;
+                let found = view::metagraph(self.over(*number), at, *netuid, *mechanism)
                     .map_err(read_error)?;
                 let Some(neurons) = found else {
                     return Ok(None);
                 };
-                let neurons = neurons.into_iter().map(|n| neuron(&at, *netuid, n));
+                let neurons = neurons.into_iter().map(|n| neuron(at, *netuid, n));
                 Ok(Some(ports::Metagraph {
-                    stamp: stamp(&at),
+                    stamp: stamp(at),
                     netuid: *netuid,
                     mechanism: *mechanism,
                     neurons: neurons.collect::<Result<_, _>>()?,

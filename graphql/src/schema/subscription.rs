@@ -129,8 +129,10 @@ impl Subscription {
         )]
         unfinalized: bool,
     ) -> Result<BoxStream<'static, Res<CommitMessage>>, ApiError> {
-        // Names of kinds and of steps have nothing in common.
+        // Names of kinds and of steps have nothing in common; an empty list passes nothing,
+        // whatever the other one has.
         let words = match (kinds.map(names), steps.map(names)) {
+            (Some(kinds), Some(steps)) if kinds.is_empty() || steps.is_empty() => Some(Vec::new()),
             (Some(kinds), Some(steps)) => Some([kinds, steps].concat()),
             (kinds, steps) => kinds.or(steps),
         };

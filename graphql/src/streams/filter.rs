@@ -125,11 +125,15 @@ impl Sieve {
         }
     }
 
-    /// Steps and kinds of commits are two questions; each that is asked must be answered.
+    /// Steps and kinds of commits are two questions; each that is asked must be answered. Nothing
+    /// is among none.
     fn commit_kind(&self, step: CommitStep, commit: &Commit) -> bool {
         let Some(wanted) = &self.kinds else {
             return true;
         };
+        if wanted.is_empty() {
+            return false;
+        }
         let among = |names: &[&str], name: &str| {
             !names.iter().any(|name| wanted.contains(name)) || wanted.contains(name)
         };

@@ -83,6 +83,12 @@ impl Look {
         self.indexed.is_some_and(|indexed| number <= indexed)
     }
 
+    /// Whether the ranges begin with the same blocks as in another look.
+    fn begins_as(&self, other: &Look) -> bool {
+        let firsts = |look: &Look| look.spans.iter().map(|span| span.0).collect::<Vec<_>>();
+        firsts(self) == firsts(other)
+    }
+
     /// The hash of a recent block.
     pub(super) fn hash(&self, number: BlockNumber) -> Option<H256> {
         let place = usize::try_from(number.checked_sub(self.lowest)?).ok()?;
@@ -178,7 +184,12 @@ impl Hub {
             take_look(reader, told, before.as_deref())
         });
         let look = Arc::new(taken.await?);
-        *lock(&self.look) = Some(look.clone());
+        if let Some(before) = lock(&self.look).replace(look.clone())
+            && !look.begins_as(&before)
+        {
+            // What was read of commits before ranges were joined is not all that there is now.
+            *lock(&self.recent) = Recent::default();
+        }
         Ok(look)
     }
 
@@ -194,6 +205,20 @@ impl Hub {
         let read = self.read("stream_hash", move |reader| reader.blocks(&[number]));
         let blocks = read.await?;
         Ok(blocks.into_iter().next().flatten().map(|block| block.hash))
+    }
+
+    /// What the block above another one calls its parent; `None` when it is not stored.
+    pub(super) async fn parent_above(
+        &self,
+        number: BlockNumber,
+    ) -> Result<Option<H256>, ReadError> {
+        let Some(above) = number.checked_add(1) else {
+            return Ok(None);
+        };
+        let read = self.read("stream_hash", move |reader| reader.blocks(&[above]));
+        let blocks = read.await?;
+        let block = blocks.into_iter().next().flatten();
+        Ok(block.map(|block| block.parent_hash))
     }
 
     /// Some blocks from `from` on, up to `to` at most, with what happened in them: one if it is

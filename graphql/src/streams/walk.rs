@@ -181,8 +181,13 @@ impl Walk {
             if let Some(found) = self.item(&look) {
                 return Ok(Some(Step::Item(found)));
             }
-            if self.open.is_some() || self.take(&look).await {
+            if self.open.is_some() {
                 continue;
+            }
+            match self.take(&look).await? {
+                Taken::Nothing => {}
+                Taken::Block => continue,
+                Taken::Back(step) => return Ok(Some(step)),
             }
             match self.gap(&look) {
                 Next::Wait => {}
@@ -261,23 +266,36 @@ impl Walk {
         }
         let hash = self.hub.hash(look, at.block).await?;
         self.unsure = false;
-        let Some(hash) = hash else {
-            // Not stored: nothing can be said of it, and the gap will be told.
-            return Ok(None);
+        let stored = match hash {
+            Some(hash) => fork_id(hash),
+            // Not stored; the block behind it knows which one it was.
+            None => match self.hub.parent_above(at.block).await? {
+                Some(parent) => fork_id(parent),
+                // Nothing can be said of it, and the gap will be told.
+                None => return Ok(None),
+            },
         };
-        if fork_id(hash) == at.fork {
-            if look.is_final(at.block) {
-                self.base = at.block;
-            } else {
-                self.lay_trail(look, at.block);
-            }
-            return Ok(None);
+        if stored != at.fork {
+            return self.other_branch(look, at).await.map(Some);
         }
+        if hash.is_none() {
+            // There are no blocks below it to hold against the chain.
+        } else if look.is_final(at.block) {
+            self.base = at.block;
+        } else {
+            self.lay_trail(look, at.block);
+        }
+        Ok(None)
+    }
+
+    /// The place is behind a block that is not on the chain, and never will be again: back to what
+    /// was final then, or nowhere when it was final itself.
+    async fn other_branch(&mut self, look: &Look, at: BlockPlace) -> Result<Step, StreamError> {
         if at.is_final() {
             return Err(StreamError::OtherChain { block: at.block });
         }
         let hash = self.hub.hash(look, self.base).await?;
-        Ok(Some(self.back_to(self.base, hash, Vec::new())))
+        Ok(self.back_to(self.base, hash, Vec::new()))
     }
 
     fn back_to(
@@ -335,10 +353,10 @@ impl Walk {
         })
     }
 
-    /// Begins the next block that was read. Whether one was there, or the block at hand is done.
-    async fn take(&mut self, look: &Look) -> bool {
+    /// Begins the next block that was read, if one was.
+    async fn take(&mut self, look: &Look) -> Result<Taken, StreamError> {
         let Some(items) = self.ready.pop_front() else {
-            return false;
+            return Ok(Taken::Nothing);
         };
         let block = &items.block;
         let id = fork_id(block.hash);
@@ -353,12 +371,16 @@ impl Walk {
             Some(now) => now == block.hash,
             None => is_final,
         };
+        if let (Some(at), true, false) = (self.at, holds && is_final, follows) {
+            // No later look will tell anything else.
+            return self.other_branch(look, at).await.map(Taken::Back);
+        }
         if !follows || !holds {
             // The branch changed between the look and the read; the next look will tell.
             self.ready.clear();
             self.hub.look_again();
             tokio::time::sleep(PAUSE).await;
-            return true;
+            return Ok(Taken::Block);
         }
         let index = match self.at {
             Some(at) if at.index != END => at.index,
@@ -380,7 +402,7 @@ impl Walk {
             base: self.base,
         });
         self.open = Some(items);
-        true
+        Ok(Taken::Block)
     }
 
     /// What is to be read next, if it is there.
@@ -469,6 +491,16 @@ impl Walk {
     pub(super) fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
+}
+
+/// What came of the next block that was read.
+enum Taken {
+    /// There is none.
+    Nothing,
+    /// It was begun, or all that was read is of no use any more.
+    Block,
+    /// It does not go on from where the walk is.
+    Back(Step),
 }
 
 /// What follows what is done.

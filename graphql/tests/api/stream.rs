@@ -166,6 +166,39 @@ async fn blocks_are_told_after_their_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_of_kinds_or_steps_passes_no_commit() {
+    let server = start(Fake::with(|held| held.unfinalized = Some(0))).await;
+    let mut client = ready(&server).await;
+    for (lists, passes) in [
+        ("kinds: [HASH], steps: [MADE]", true),
+        ("kinds: [], steps: [MADE]", false),
+        ("kinds: [HASH], steps: []", false),
+        ("steps: []", false),
+    ] {
+        let query = format!(
+            "subscription {{ commits({lists}, after: \"first\", unfinalized: true) {{ __typename
+               ... on Heartbeat {{ indexed }} ... on CommitStepped {{ number }} }} }}"
+        );
+        client.subscribe("c", &query).await;
+        client.begun("c", "commits").await;
+        let last = server.fake.commit(&[]);
+        // A heartbeat that knows of the new block comes behind everything.
+        let found = loop {
+            let message = client.data("c").await["commits"].take();
+            if message["__typename"] != "Heartbeat" {
+                break true;
+            }
+            if message["indexed"] == last {
+                break false;
+            }
+        };
+        assert_eq!(found, passes, "{lists}");
+        client.send(json!({ "id": "c", "type": "complete" })).await;
+        while client.next().await["type"] != "complete" {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn epochs_are_filtered_by_subnet() {
     let server = start(Fake::new()).await;
     let mut client = ready(&server).await;

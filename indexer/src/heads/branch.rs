@@ -18,6 +18,9 @@ pub struct Unfinalized {
     pub hash: H256,
     /// Hash of the block before.
     pub parent: H256,
+    /// First block of the span that its rows go on from: what they say of the time
+    /// before it is right as long as the span begins there.
+    pub floor: BlockNumber,
     /// Subnets whose epoch ran in it.
     pub epochs: Vec<NetUid>,
     /// Its rows.
@@ -113,19 +116,27 @@ impl Branch {
             || self.blocks.iter().any(|block| block.hash == hash)
     }
 
-    /// Whether a stored tip is the root or one of the blocks.
+    /// Whether its rows go on from the span that ends with a stored tip. After that
+    /// was joined to one below, they do not: they know nothing of the blocks there.
+    pub fn goes_on(&self, tip: &Checkpoint) -> bool {
+        self.blocks.iter().all(|block| block.floor == tip.first)
+    }
+
+    /// Whether a stored tip is the root or one of the blocks, and the rows go on from
+    /// its span.
     pub fn fits(&self, tip: &Checkpoint) -> bool {
         let at = (tip.last, H256(tip.hash));
-        self.root == Some(at)
+        let among = self.root == Some(at)
             || self
                 .blocks
                 .iter()
-                .any(|block| (block.number, block.hash) == at)
+                .any(|block| (block.number, block.hash) == at);
+        among && self.goes_on(tip)
     }
 
     /// Whether everything that the store has now is of this branch, as far as
-    /// the branch goes. It was so at every moment before, too: blocks are only
-    /// ever added to a store.
+    /// the branch goes, and nothing was joined below it. It was so at every moment
+    /// before, too: blocks are only ever added to a store.
     ///
     /// # Errors
     ///
@@ -138,7 +149,7 @@ impl Branch {
             return Ok(self.fits(&tip));
         }
         let row = base.block(number)?;
-        Ok(row.is_some_and(|row| row.hash == hash.0))
+        Ok(self.goes_on(&tip) && row.is_some_and(|row| row.hash == hash.0))
     }
 
     /// The blocks above a height.

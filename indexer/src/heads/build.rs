@@ -46,6 +46,11 @@ impl<S: ChainSource> Builder<S> {
         self.at
     }
 
+    /// First block of the span that its rows go on from.
+    pub(super) fn floor(&self) -> Option<BlockNumber> {
+        Some(self.tip.checkpoint.as_ref()?.first)
+    }
+
     /// The keys to fetch the next block with.
     pub(super) fn ahead(&mut self) -> Arc<Ahead> {
         self.planner.ahead()
@@ -71,10 +76,12 @@ impl<S: ChainSource> Builder<S> {
             // The layer has it all; what the next block needs is read from there.
             tip.forget();
             let number: BlockNumber = block.raw.number;
+            let floor = tip.checkpoint.map_or(number, |end| end.first);
             let block = Unfinalized {
                 number,
                 hash: block.raw.hash,
                 parent: block.raw.parent,
+                floor,
                 epochs: block.epochs.iter().map(|netuid| NetUid(*netuid)).collect(),
                 rows: Arc::new(batch.into()),
                 layout: block.layout,

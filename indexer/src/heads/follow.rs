@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain_metadata::H256;
+use chain_metadata::{BlockNumber, H256};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
@@ -137,6 +137,12 @@ impl<S: ChainSource> Follower<S> {
                 }
                 // The next round finds the other head, or the store as it is now.
                 Err(HeadsError::Moved) => again = Some(Instant::now()),
+                // Nothing is wrong; nobody tells of its end.
+                Err(error @ HeadsError::Restaging { .. }) => {
+                    self.heads.tell_trouble(Some(error.to_string()));
+                    self.builder = None;
+                    again = Some(Instant::now() + PAUSES.0);
+                }
                 Err(error) => {
                     // The road may ask for the same: not from a memory that led to an error.
                     self.source.remember(false);
@@ -168,6 +174,13 @@ impl<S: ChainSource> Follower<S> {
             self.builder = None;
             return Ok(());
         }
+        // The rows of blocks above would not know what is being made again, and nothing
+        // would ever add it to them.
+        if let Some(restage) = self.heads.0.base.restage_of(tip.first) {
+            self.heads.cut(H256(tip.hash))?;
+            let done = restage.done;
+            return Err(HeadsError::Restaging { done });
+        }
         if head.number <= tip.last {
             // The node is at the store's end, or behind it: nothing is above.
             self.heads.cut(H256(tip.hash))?;
@@ -177,7 +190,7 @@ impl<S: ChainSource> Follower<S> {
         if branch.best().is_some_and(|(_, best)| best == head.hash) {
             return Ok(());
         }
-        let mut builder = self.builder(&branch).await?;
+        let mut builder = self.builder(&branch, tip.first).await?;
         let ahead = builder.ahead();
         let walked = path(&*self.source, &branch, head, &ahead);
         let path = match self.in_time(head, walked).await {
@@ -199,13 +212,17 @@ impl<S: ChainSource> Follower<S> {
                 return self.moved(head);
             }
             if builder.at() != raw.parent {
-                builder = self.builder(&branch).await?;
+                builder = self.builder(&branch, tip.first).await?;
             }
             let built = builder.next(raw, &ahead, branch.store());
             let (next, block) = self.in_time(head, async { Ok(built.await?) }).await?;
             builder = next;
-            // What was read is of this branch only if the store still is.
-            if !branch.holds(&self.heads.0.base)? || !self.heads.push(block)? {
+            // What was read is of this branch only if the store still is, and is all that
+            // there is only if nothing was joined below it since.
+            if block.floor != tip.first
+                || !branch.holds(&self.heads.0.base)?
+                || !self.heads.push(block)?
+            {
                 return self.moved(head);
             }
         }
@@ -222,19 +239,25 @@ impl<S: ChainSource> Follower<S> {
         Err(HeadsError::Moved)
     }
 
-    /// A builder at the end of a branch: the one at hand or a new one.
-    async fn builder(&mut self, branch: &Branch) -> Result<Builder<Remembering<S>>, HeadsError> {
+    /// A builder at the end of a branch, above the span from `floor` on: the one at hand
+    /// or a new one.
+    async fn builder(
+        &mut self,
+        branch: &Branch,
+        floor: BlockNumber,
+    ) -> Result<Builder<Remembering<S>>, HeadsError> {
         let end = branch.best().or(branch.root()).map(|(_, hash)| hash);
-        if let Some(builder) = self.builder.take()
-            && Some(builder.at()) == end
-        {
+        let stands = |builder: &Builder<Remembering<S>>| {
+            Some(builder.at()) == end && builder.floor() == Some(floor)
+        };
+        if let Some(builder) = self.builder.take().filter(&stands) {
             return Ok(builder);
         }
         let builder = Builder::load(self.source.clone(), branch.store()).await?;
-        if Some(builder.at()) != end {
-            return Err(HeadsError::Moved);
+        match stands(&builder) {
+            true => Ok(builder),
+            false => Err(HeadsError::Moved),
         }
-        Ok(builder)
     }
 
     /// Work on a block, not longer than allowed, and not long when there is another head.

@@ -49,6 +49,14 @@ pub(super) enum HeadsError {
         /// Number in its header.
         said: BlockNumber,
     },
+    /// Two ranges were joined, and what follows from all blocks before is made again.
+    #[error(
+        "two ranges of blocks were joined: unfinalized blocks wait until the commit ledger is made again, which is done up to block {done}"
+    )]
+    Restaging {
+        /// The last block of which it is done.
+        done: BlockNumber,
+    },
     /// It took too long.
     #[error("the node gives no block of its best chain in {0:?}; it is asked again")]
     Late(Duration),

@@ -5,10 +5,12 @@
 //! block between these finds it here, without the engine, the unpacking and the
 //! decoding. Only a store without layers above it has a memo, and only blocks that
 //! its spans hold are kept; whatever writes rows of blocks that are held already
-//! (a join of spans, what is put right behind one) empties it.
+//! (a join of spans, what is put right behind one) empties it. While that goes on
+//! nobody reads it, and what began before it is not put in afterwards.
 //!
 //! It is bounded in bytes. What was not asked for during the last half of the bound
-//! goes first.
+//! goes first. The decoded form of a value is kept beside its bytes only where it is
+//! as small as was counted for it.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -30,11 +32,39 @@ const SHARDS: usize = 16;
 const ENTRY: usize = 128;
 /// What a value takes beside its bytes.
 const VALUE: usize = 128;
-/// What the decoded form of a structure takes.
-const STRUCTURE: usize = 512;
-/// Lengths of values that are structures as often as not: longer than an account,
+/// Most that the decoded form of a structure may take beside itself.
+const STRUCTURE: usize = 640;
+/// Lengths of values that are structures as often as not: longer than a number,
 /// shorter than a vector.
-const STRUCTURES: std::ops::RangeInclusive<usize> = 33..=64;
+const STRUCTURES: std::ops::RangeInclusive<usize> = 17..=64;
+
+/// What is counted for the decoded form of so many bytes, beside the value itself. An
+/// account needs nothing.
+fn room(bytes: usize) -> usize {
+    match STRUCTURES.contains(&bytes) && bytes != 32 {
+        true => STRUCTURE,
+        false => 0,
+    }
+}
+
+/// What a decoded value holds beside itself.
+fn heap(value: &Value) -> usize {
+    let each = size_of::<Value>();
+    let field = size_of::<(Option<Arc<str>>, Value)>();
+    match value {
+        Value::Str(text) => text.capacity(),
+        Value::Bytes(bytes) => bytes.capacity(),
+        Value::Bits(bits) => bits.capacity(),
+        Value::Seq(items) | Value::Tuple(items) => {
+            items.capacity() * each + items.iter().map(heap).sum::<usize>()
+        }
+        // Names are shared with the metadata.
+        Value::Composite(fields) | Value::Variant { fields, .. } => {
+            fields.capacity() * field + fields.iter().map(|(_, v)| heap(v)).sum::<usize>()
+        }
+        _ => 0,
+    }
+}
 
 /// A value that every block reads is worth keeping once it has been the same for so
 /// many blocks.
@@ -63,8 +93,8 @@ impl Kept {
         &self.bytes
     }
 
-    /// Gives the decoded value to `with`. It is decoded once; a reader with another
-    /// runtime than the first decodes for itself.
+    /// Gives the decoded value to `with`. A small one is decoded once; a reader with
+    /// another runtime than the first decodes for itself.
     pub(crate) fn with<T, E>(
         &self,
         spec: SpecVersion,
@@ -76,7 +106,7 @@ impl Kept {
             found => {
                 let value = decode(&self.bytes)?;
                 let answer = with(&value);
-                if found.is_none() {
+                if found.is_none() && heap(&value) <= room(self.bytes.len()) {
                     let _ = self.decoded.set((spec, value));
                 }
                 Ok(answer)
@@ -90,11 +120,7 @@ impl Kept {
         if self.counted.swap(half, Ordering::Relaxed) == half {
             return 0;
         }
-        let decoded = match STRUCTURES.contains(&self.bytes.len()) {
-            true => STRUCTURE,
-            false => 0,
-        };
-        VALUE + self.bytes.len() + decoded
+        VALUE + self.bytes.len() + room(self.bytes.len())
     }
 }
 
@@ -168,8 +194,11 @@ pub(super) struct Memo {
     hasher: RandomState,
     /// Half of the bound, of one shard.
     most: usize,
-    /// Counts how often all was dropped: what was read before that is not put in.
+    /// Two more every time all is dropped, odd while that goes on: what was read before
+    /// it is not put in.
     dropped: AtomicU64,
+    /// Who drops all holds it.
+    dropping: Mutex<()>,
 }
 
 fn find(stretches: &[Stretch<Entry>], at: BlockNumber) -> Option<&Stretch<Entry>> {
@@ -186,7 +215,14 @@ impl Memo {
             hasher: RandomState::new(),
             most: bytes / 2 / SHARDS,
             dropped: AtomicU64::new(0),
+            dropping: Mutex::default(),
         }
+    }
+
+    /// What was dropped up to now; `None` while all is being dropped.
+    fn seen(&self) -> Option<u64> {
+        let seen = self.dropped.load(Ordering::SeqCst);
+        seen.is_multiple_of(2).then_some(seen)
     }
 
     fn shard(&self, key: &[u8]) -> Option<MutexGuard<'_, Shard>> {
@@ -205,7 +241,7 @@ impl Memo {
         Some(found)
     }
 
-    /// Keeps what was read while [`Memo::dropped`] was `seen`.
+    /// Keeps what was read since [`Memo::seen`] said `seen`.
     fn put(&self, key: &[u8], stretch: Stretch<Entry>, seen: u64) {
         let Some(mut shard) = self.shard(key) else {
             return;
@@ -238,10 +274,19 @@ impl Memo {
 
     /// Drops all.
     pub(super) fn clear(&self) {
-        self.dropped.fetch_add(1, Ordering::SeqCst);
-        for shard in &self.shards {
+        self.clear_with(|_| {});
+    }
+
+    /// Drops all; `before` is called before each shard.
+    fn clear_with(&self, mut before: impl FnMut(usize)) {
+        // An error only says that somebody before stopped half way; the count is put right.
+        let _turn = self.dropping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.dropped.fetch_or(1, Ordering::SeqCst);
+        for (place, shard) in self.shards.iter().enumerate() {
+            before(place);
             *shard.lock().unwrap_or_else(PoisonError::into_inner) = Shard::default();
         }
+        self.dropped.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -302,6 +347,10 @@ pub(super) fn rewrites(known: &Known, batches: &[Batch]) -> bool {
     })
 }
 
+/// When a read began; see [`Store::reading`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Since(Option<u64>);
+
 /// A memo that may be used, the end of the span of a block in it, and how often it
 /// was emptied before.
 struct Usable<'a> {
@@ -311,10 +360,20 @@ struct Usable<'a> {
 }
 
 impl Store {
+    /// Where a read of several columns begins that hang on each other: what is read of
+    /// them is kept only if nothing was dropped since.
+    pub(crate) fn reading(&self) -> Since {
+        Since(self.memo.as_deref().and_then(Memo::seen))
+    }
+
     fn usable(&self, at: BlockNumber) -> Option<Usable<'_>> {
+        self.usable_since(at, self.reading())
+    }
+
+    fn usable_since(&self, at: BlockNumber, since: Since) -> Option<Usable<'_>> {
         let memo = self.memo.as_deref()?;
         // In this order: see `Memo::put`.
-        let seen = memo.dropped.load(Ordering::SeqCst);
+        let seen = since.0.filter(|since| memo.seen() == Some(*since))?;
         let known = self.known();
         let span = known.settled(at)?;
         Some(Usable { memo, span, seen })
@@ -400,17 +459,18 @@ impl Store {
         }
     }
 
-    /// A value that every block reads, out of all of them at the end of block `at`. One
+    /// A value that every block reads, out of all of them at the end of block `at`, which
+    /// were read since the moment beside them. One
     /// that has been so for a while is kept; that nothing is stored is not: the rows do
     /// not say since when.
-    pub(crate) fn keep_pulse<'p>(
+    pub(crate) fn keep_pulse(
         &self,
         slot: Slot,
         at: BlockNumber,
-        read: impl FnOnce() -> Result<&'p Pulse, StoreError>,
+        (since, pulse): (Since, &Pulse),
     ) -> Result<Cell, StoreError> {
-        let usable = self.usable(at);
-        let Some((bytes, changed_at)) = read()?.get(slot) else {
+        let usable = self.usable_since(at, since);
+        let Some((bytes, changed_at)) = pulse.get(slot) else {
             return Ok(None);
         };
         let held = Some((changed_at, Arc::new(Kept::new(bytes.to_vec()))));
@@ -429,16 +489,17 @@ impl Store {
 
     /// An item of each of `count` uids of a subnet at the end of block `at`. `key` gives
     /// the storage key of a uid after its first 32 bytes, and the blocks in which it is
-    /// that of the uid.
+    /// that of the uid; what that follows from was read since `since`.
     pub(crate) fn column(
         &self,
         (item, subnet): (u16, u16),
         count: u16,
         at: BlockNumber,
+        since: Since,
         key: impl Fn(u16) -> UidKey,
     ) -> Result<Cells, StoreError> {
         let name = column_key(item, subnet);
-        let usable = self.usable(at);
+        let usable = self.usable_since(at, since);
         let mut near = [None, None];
         if let Some(Usable { memo, .. }) = &usable {
             if let Some(found) = memo.get(&name, at)

@@ -32,7 +32,7 @@ pub fn rows(
         Some((rest, (0, BlockNumber::MAX)))
     };
     let count = count(store, at, netuid)?;
-    let cells = store.column((line.id, index), count, at.number, key)?;
+    let cells = store.column((line.id, index), count, at.number, store.reading(), key)?;
     let mut rows = Vec::new();
     for (uid, cell) in (0..count).zip(cells.iter()) {
         if let Some((changed_at, kept)) = &cell.held {

@@ -10,7 +10,7 @@ use chain_metadata::{AccountId, BlockNumber, MechId, NetUid, Shape, StorageEntry
 use parity_scale_codec::{Compact, Decode};
 
 use super::{At, as_kind, count, damaged, index_of, told};
-use crate::store::memo::{Cells, Kept, UidKey};
+use crate::store::memo::{Cells, Kept, Since, UidKey};
 use crate::store::{Store, StoreError};
 
 /// A neuron at a block. `None` is "this runtime does not compute it", or, for
@@ -73,6 +73,7 @@ pub fn metagraph(
         at,
         netuid,
         count,
+        since: store.reading(),
     };
     let active = reading.vector("Active", &net)?;
     let rank = reading.vector("Rank", &net)?;
@@ -160,6 +161,8 @@ struct Reading<'a> {
     at: &'a At,
     netuid: NetUid,
     count: u16,
+    /// Keys and bounds of columns follow from columns that were read before them.
+    since: Since,
 }
 
 /// Keys of uids stay the same in all blocks.
@@ -195,7 +198,9 @@ impl<'a> Reading<'a> {
             Some((key.get(32..).unwrap_or_default().to_vec(), held))
         };
         let of = (line.id, self.netuid.0);
-        let cells = self.store.column(of, self.count, at.number, key)?;
+        let cells = self
+            .store
+            .column(of, self.count, at.number, self.since, key)?;
         let default = entry.default_value(at.layout.metadata.types());
         Ok(Column {
             item: Some(entry),

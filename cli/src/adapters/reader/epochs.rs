@@ -16,9 +16,10 @@ impl StoreReader {
 
 impl Epochs for StoreReader {
     fn applied(&self, keys: &[(BlockNumber, NetUid)]) -> Result<Vec<Option<Applied>>, ReadError> {
+        let mut ats = self.ats();
         let one = |(number, netuid): &(BlockNumber, NetUid)| {
-            let (at, store) = (self.at(*number)?, self.over(*number));
-            let Some(block) = epochs::last(store, &at, *netuid).map_err(read_error)? else {
+            let (at, store) = (ats.at(*number)?, self.over(*number));
+            let Some(block) = epochs::last(store, at, *netuid).map_err(read_error)? else {
                 return Ok(None);
             };
             let row = store.epoch(netuid.0, block).map_err(read_error)?;

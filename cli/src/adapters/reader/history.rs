@@ -153,7 +153,7 @@ impl StoreReader {
 
     /// Refuses a block whose tenancies are being made again.
     pub(super) fn settled(&self, block: BlockNumber) -> Result<(), ReadError> {
-        match coverage::restaged_to(self.base(), block) {
+        match coverage::restaged_to(self.over(block), block) {
             Some(done) => Err(ReadError::Restaging { asked: block, done }),
             None => Ok(()),
         }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use graphql::streams::{CursorError, Filter, StreamCursor, StreamError, StreamMessage, Topic};
+use graphql::streams::{
+    CursorError, Filter, StreamCursor, StreamError, StreamMessage, Topic, Wanted,
+};
 
 use super::{Joined, first, next, streams as streams_of, until_block};
 use crate::fake::{Fake, account};
@@ -54,6 +56,50 @@ async fn filters_pass_what_they_say_and_refuse_what_they_do_not_know() {
             Err(other) => panic!("{other}"),
             Ok(_) => panic!("{topic} took it"),
         }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_passes_nothing() {
+    let fake = Arc::new(Fake::with(|held| held.unfinalized = Some(0)));
+    let streams = streams_of(&fake);
+    let filters = [
+        (Topic::Blocks, None, None),
+        (Topic::Weights, Some(vec![]), None),
+        (Topic::Commits, Some(vec![]), None),
+        (Topic::Stake, Some(vec![]), None),
+        (Topic::Epochs, None, Some(vec![])),
+        (Topic::Commits, None, Some(vec![])),
+    ];
+    for (topic, kinds, netuids) in filters {
+        let nothing = kinds.is_some() || netuids.is_some();
+        let filter = Filter {
+            kinds,
+            netuids,
+            hotkeys: None,
+        };
+        let wanted = Wanted {
+            topic,
+            filter,
+            after: first(topic),
+            unfinalized: true,
+        };
+        let mut stream = streams.follow_all(wanted).unwrap();
+        next(&mut stream).await;
+        let last = fake.commit(&[]);
+        // A heartbeat that knows of the new block comes behind everything.
+        let found = loop {
+            match next(&mut stream).await {
+                StreamMessage::Heartbeat {
+                    cursor,
+                    indexed: Some(indexed),
+                    ..
+                } if indexed == last && cursor.block() == Some(last) => break None,
+                StreamMessage::Heartbeat { .. } => {}
+                other => break Some(other),
+            }
+        };
+        assert_eq!(found.is_none(), nothing, "{topic}: {found:?}");
     }
 }
 
@@ -138,6 +184,106 @@ async fn cursors_of_others_are_refused() {
     ));
     let idle = tokio::time::timeout(Duration::from_millis(50), stream.next()).await;
     assert!(idle.is_err());
+}
+
+/// A cursor of blocks behind `index` items of a block that begins with these bytes.
+fn behind(block: u32, fork: &[u8], index: u32, base: u32) -> StreamCursor {
+    let mut bytes = vec![b'B'];
+    bytes.extend(block.to_be_bytes());
+    bytes.extend(&fork[..8]);
+    bytes.extend(index.to_be_bytes());
+    bytes.extend(base.to_be_bytes());
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    StreamCursor::decode_for(Topic::Blocks, &text).unwrap()
+}
+
+#[tokio::test]
+async fn a_cursor_below_the_first_block_is_held_against_its_parent() {
+    const END: u32 = u32::MAX;
+    let fake = Arc::new(Fake::with(|held| held.first = Some(15)));
+    let streams = streams_of(&fake);
+    let follow = |cursor| {
+        streams
+            .follow(Topic::Blocks, Filter::default(), Some(cursor))
+            .unwrap()
+    };
+    let right = fake.held().hash(14).0;
+    let other = [0xee; 8];
+    let mut joined = Joined::default();
+    until_block(&mut joined, &mut follow(behind(14, &right, END, 14)), 20).await;
+    assert_eq!(joined.blocks(), super::chain(&fake, 15..=20));
+    // Final on another chain, whole or in the middle of the block.
+    for index in [END, 1] {
+        let mut stream = follow(behind(14, &other, index, 14));
+        let error = stream.next().await.unwrap().unwrap_err();
+        assert_eq!(error, StreamError::OtherChain { block: 14 });
+        assert!(stream.next().await.is_none());
+    }
+    // Not final then: back to where all was, of which nothing is stored.
+    let mut stream = follow(behind(14, &other, END, 10));
+    let back = next(&mut stream).await;
+    assert!(
+        matches!(back, StreamMessage::Retracted { above: 10, .. }),
+        "{back:?}"
+    );
+    let mut joined = Joined::default();
+    until_block(&mut joined, &mut stream, 20).await;
+    assert_eq!(joined.blocks(), super::chain(&fake, 15..=20));
+    let lagged = |message: &&StreamMessage| {
+        matches!(
+            message,
+            StreamMessage::Lagged {
+                from: 11,
+                to: 14,
+                ..
+            }
+        )
+    };
+    assert_eq!(joined.seen.iter().filter(lagged).count(), 1);
+}
+
+#[tokio::test]
+async fn a_block_that_does_not_go_on_from_the_cursor_ends_the_stream() {
+    let fake = Arc::new(Fake::with(|held| held.holes = vec![(11, 14)]));
+    let streams = streams_of(&fake);
+    let cursor = behind(12, &[0xee; 8], u32::MAX, 12);
+    let mut stream = streams
+        .follow(Topic::Blocks, Filter::default(), Some(cursor))
+        .unwrap();
+    // Neither the block nor the next one is there to be compared.
+    let beat = next(&mut stream).await;
+    assert!(matches!(beat, StreamMessage::Heartbeat { .. }), "{beat:?}");
+    // Then the next one comes, before the stream has gone on.
+    fake.held().holes = vec![(11, 12)];
+    // The hub looks again after a second.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let end = tokio::time::timeout(Duration::from_secs(30), stream.next()).await;
+    let error = end.expect("silence").unwrap().unwrap_err();
+    assert_eq!(error, StreamError::OtherChain { block: 12 });
+}
+
+#[tokio::test]
+async fn what_was_read_before_ranges_were_joined_is_read_again() {
+    let fake = Arc::new(Fake::with(|held| held.holes = vec![(11, 14)]));
+    let streams = streams_of(&fake);
+    let all = async || {
+        let topic = Topic::Commits;
+        let mut stream = streams
+            .follow(topic, Filter::default(), first(topic))
+            .unwrap();
+        until_block(&mut Joined::default(), &mut stream, 20).await;
+        fake.take_counts().get("happenings").copied()
+    };
+    // Six recent blocks one by one, and the old one.
+    assert_eq!(all().await, Some(7));
+    assert_eq!(all().await, Some(1), "recent blocks are shared");
+    fake.held().holes.clear();
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(
+        all().await,
+        Some(11),
+        "what follows from older blocks may be other now"
+    );
 }
 
 fn hex(text: &str) -> Vec<u8> {

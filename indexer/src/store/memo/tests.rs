@@ -143,6 +143,8 @@ fn what_began_before_it_was_emptied_is_not_put_in() {
     memo.put(b"late", Stretch::only(5, Entry::One(None)), seen);
     assert_eq!(kept(&store), 0);
     memo.put(b"late", Stretch::only(5, Entry::One(None)), seen + 1);
+    assert_eq!(kept(&store), 0);
+    memo.put(b"late", Stretch::only(5, Entry::One(None)), seen + 2);
     assert_eq!(kept(&store), 1);
 }
 
@@ -203,7 +205,8 @@ fn columns_are_made_of_those_near_by() {
                 _ => (b"c".to_vec(), (12, 20)),
             })
         };
-        let cells = store.column((ITEM, 1), 2, at, key).unwrap();
+        let cells = store.column((ITEM, 1), 2, at, store.reading(), key);
+        let cells = cells.unwrap();
         let values = cells
             .iter()
             .map(|cell| cell.held.as_ref().unwrap().1.bytes()[0]);
@@ -223,6 +226,129 @@ fn columns_are_made_of_those_near_by() {
         assert_eq!(uid, 2);
         Some((b"d".to_vec(), (0, u32::MAX)))
     };
-    let cells = store.column((ITEM, 1), 3, 12, key).unwrap();
+    let cells = store.column((ITEM, 1), 3, 12, store.reading(), key);
+    let cells = cells.unwrap();
     assert!(cells[2].held.is_none());
+}
+
+/// Two uids whose values at block 5 are 1 and 7, which a later commit makes 9 and 8.
+fn two_uids() -> (Store, Batch) {
+    let store = Store::in_memory().unwrap();
+    let mut batch = Batch::default();
+    row(&mut batch, b"a", 0, Some(&[1]));
+    row(&mut batch, b"b", 0, Some(&[7]));
+    spans::put_span(&mut batch, &checkpoint(0, 20));
+    store.commit(vec![batch]).unwrap();
+    let mut late = Batch::default();
+    row(&mut late, b"a", 0, Some(&[9]));
+    row(&mut late, b"b", 0, Some(&[8]));
+    (store, late)
+}
+
+fn uid_key(uid: u16) -> UidKey {
+    let key: &[u8] = if uid == 0 { b"a" } else { b"b" };
+    Some((key.to_vec(), (0, u32::MAX)))
+}
+
+fn bytes_of(cells: &Cells) -> Vec<u8> {
+    let cells = cells.iter().filter_map(|cell| cell.held.as_ref());
+    cells.map(|(_, kept)| kept.bytes()[0]).collect()
+}
+
+/// A reader that takes old cells out of a shard before it is emptied, and comes back
+/// with them after.
+#[test]
+fn what_is_read_while_it_is_emptied_leaves_nothing_old() {
+    let (store, late) = two_uids();
+    let column = |count| {
+        let cells = store.column((ITEM, 1), count, 5, store.reading(), uid_key);
+        bytes_of(&cells.unwrap())
+    };
+    assert_eq!(column(1), [1]);
+    // What a commit does, with a reader in between.
+    store.engine.commit(vec![late]).unwrap();
+    let memo = store.memo.clone().unwrap();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (emptied, is_emptied) = std::sync::mpsc::channel::<()>();
+    let is_emptied = Mutex::new(is_emptied);
+    std::thread::scope(|scope| {
+        let mut reader = None;
+        memo.clear_with(|place| {
+            if place > 0 {
+                return;
+            }
+            let (store, begun, is_emptied) = (&store, begun.clone(), &is_emptied);
+            reader = Some(scope.spawn(move || {
+                let key = |uid| {
+                    // The last uid is not in the old column: all old cells are taken by now.
+                    if uid == 1 {
+                        begun.send(()).unwrap();
+                        is_emptied.lock().unwrap().recv().unwrap();
+                    }
+                    uid_key(uid)
+                };
+                let cells = store.column((ITEM, 1), 2, 5, store.reading(), key);
+                cells.unwrap().len()
+            }));
+            has_begun.recv().unwrap();
+        });
+        emptied.send(()).unwrap();
+        assert_eq!(reader.unwrap().join().unwrap(), 2);
+    });
+    assert_eq!(kept(&store), 0, "what began meanwhile is not kept");
+    assert_eq!(column(2), [9, 8]);
+    assert_eq!(kept(&store), 1, "it is used again");
+    assert_eq!(column(2), [9, 8]);
+}
+
+/// Bounds out of a column that was read before all was dropped.
+#[test]
+fn what_follows_from_something_dropped_is_not_kept() {
+    let (store, late) = two_uids();
+    let since = store.reading();
+    store.commit(vec![late]).unwrap();
+    let column = |since| store.column((ITEM, 1), 2, 5, since, uid_key).unwrap();
+    assert_eq!(bytes_of(&column(since)), [9, 8]);
+    assert_eq!(kept(&store), 0);
+    column(store.reading());
+    assert_eq!(kept(&store), 1);
+
+    // And a value out of those that were unpacked before.
+    let slot = Slot { item: 9, subnet: 1 };
+    let mut pulse = Pulse::default();
+    pulse.advance(0, [(slot, Some(vec![4]))]);
+    let keep = |since| store.keep_pulse(slot, 20, (since, &pulse)).unwrap();
+    assert_eq!(keep(since).unwrap().0, 0);
+    assert!(store.pulse_kept(slot, 20).is_none());
+    keep(store.reading());
+    assert_eq!(store.pulse_kept(slot, 20).unwrap().unwrap().0, 0);
+}
+
+#[test]
+fn decoded_forms_are_kept_only_where_they_were_counted() {
+    let decoded = |bytes: usize, value: Value| {
+        let kept = Kept::new(vec![0; bytes]);
+        let read = |_: &[u8]| Ok::<_, StoreError>(value.clone());
+        let taken = kept.with(1, read, Value::clone).unwrap();
+        assert_eq!(taken, value);
+        let weight = kept.weight(1);
+        let held = kept.decoded.get().map_or(0, |(_, value)| heap(value));
+        assert!(size_of::<Kept>() + bytes + held <= weight, "{bytes}");
+        kept.decoded.get().is_some()
+    };
+    let number = Value::Uint {
+        width: 64,
+        value: 5,
+    };
+    let fields = |count| {
+        let field = |_| (None, number.clone());
+        Value::Composite((0..count).map(field).collect())
+    };
+    let bools = |count| Value::Seq(vec![Value::Bool(true); count]);
+    assert!(decoded(8, number.clone()));
+    assert!(decoded(32, Value::Account([3; 32])));
+    // As long as what the chain keeps of a served address.
+    assert!(decoded(34, fields(8)) && decoded(31, fields(5)));
+    assert!(!decoded(258, bools(256)) && !decoded(63, bools(62)) && !decoded(9, bools(8)));
+    assert!(!decoded(100, Value::Bytes(vec![0; 99])));
 }
