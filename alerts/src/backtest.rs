@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::chain::{AskError, Chain, ask, positions, stretch};
 use crate::rule::{Alert, Event, On, Rule, RuleState};
+use crate::worker::Stop;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,7 +85,10 @@ pub fn run(
         for block in positions(chain, rule, first, last)?.values() {
             for position in block {
                 outcome.asked += 1;
-                let answer = ask(chain, rule, position);
+                // Nobody tells this stop.
+                let Some(answer) = ask(chain, rule, position, &Stop::default()) else {
+                    continue;
+                };
                 let answer = answer.as_ref().map_err(String::as_str);
                 for alert in rule.evaluate(&mut state, position, answer) {
                     match alert.event {

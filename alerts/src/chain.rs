@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::rule::{On, Rule};
+use crate::worker::Stop;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,23 +112,31 @@ pub fn stretch(spans: &[(u32, u32)], next: u32, to: u32) -> Option<(u32, u32)> {
 /// How often a question is asked again when trouble passes.
 const TRIES: u32 = 5;
 
-/// Asks at a position; what passes is waited for a little.
+/// Asks at a position; what passes is waited for a little. `None` when the stop was told before
+/// there was an answer: then nothing is known, not even that there is none.
 ///
 /// # Errors
 /// Why there is no answer, in a sentence.
-pub fn ask(chain: &dyn Chain, rule: &Rule, position: &Position) -> Result<Value, String> {
+pub fn ask(
+    chain: &dyn Chain,
+    rule: &Rule,
+    position: &Position,
+    stop: &Stop,
+) -> Option<Result<Value, String>> {
     let mut wait = std::time::Duration::from_millis(50);
-    for _ in 1..TRIES {
+    let mut tries = 1;
+    while !stop.told() {
         match chain.ask(&rule.query, rule.variables_at(position)) {
-            Err(error) if error.passing => {
-                std::thread::sleep(wait);
+            Err(error) if error.passing && stop.told() => break,
+            Err(error) if error.passing && tries < TRIES => {
+                stop.nap(wait);
                 wait *= 4;
+                tries += 1;
             }
-            other => return other.map_err(|error| error.what),
+            other => return Some(other.map_err(|error| error.what)),
         }
     }
-    let last = chain.ask(&rule.query, rule.variables_at(position));
-    last.map_err(|error| error.what)
+    None
 }
 
 #[cfg(test)]

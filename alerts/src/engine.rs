@@ -11,7 +11,8 @@ use crate::outbox::{Outbox, OutboxError, read, rule_name, write};
 use crate::rule::{Alert, Event, From, On, Rule, RuleState};
 use crate::worker::{Stop, now_ms};
 
-/// Most alerts of a rule that wait; the rule stands still until some have been taken.
+/// Most alerts of a rule that wait; the rule stands still until some have been taken. Hooks give
+/// up their oldest long before, so that only a disk or a hook that hangs comes this far.
 const MAX_WAITING: usize = 10_000;
 /// How often a place without an alert is kept.
 const KEEP: Duration = Duration::from_secs(10);
@@ -81,6 +82,20 @@ impl Board {
         queue.waiting.iter().find(|(seq, _)| *seq > acked).cloned()
     }
 
+    /// How many alerts of a rule wait for a hook.
+    pub fn behind(&self, rule: &str, hook: &str) -> usize {
+        let board = self.lock();
+        let Some(queue) = board.get(rule) else {
+            return 0;
+        };
+        let Some(acked) = queue.acked.get(hook) else {
+            return 0;
+        };
+        // They are in order.
+        let got = queue.waiting.partition_point(|(seq, _)| seq <= acked);
+        queue.waiting.len().saturating_sub(got)
+    }
+
     /// A hook has got the alerts up to a number.
     pub fn acked(&self, rule: &str, hook: &str, seq: u64) {
         let mut board = self.lock();
@@ -93,7 +108,7 @@ impl Board {
         queue.trim();
     }
 
-    fn put(&self, rule: &str, alerts: Vec<(u64, Alert)>) {
+    pub(crate) fn put(&self, rule: &str, alerts: Vec<(u64, Alert)>) {
         let mut board = self.lock();
         let queue = board.entry(rule.to_owned()).or_default();
         for (seq, alert) in alerts {
@@ -130,6 +145,16 @@ impl Queue {
     }
 }
 
+fn without_alerts(standing: &Standing) -> Standing {
+    Standing {
+        digest: standing.digest.clone(),
+        next: standing.next,
+        state: standing.state.clone(),
+        seq: standing.seq,
+        waiting: VecDeque::new(),
+    }
+}
+
 /// A rule at work.
 pub struct Engine {
     rule: Rule,
@@ -137,6 +162,8 @@ pub struct Engine {
     outbox: Arc<dyn Outbox>,
     board: Arc<Board>,
     standing: Standing,
+    /// The standing on the disk, but for the alerts that wait: those are on the board.
+    last_kept: Standing,
     stop: Stop,
     kept: Instant,
     dirty: bool,
@@ -180,6 +207,7 @@ impl Engine {
         board.load(&rule.name, &standing);
         write(&*outbox, &rule_name(&rule.name), &standing)?;
         Ok(Engine {
+            last_kept: without_alerts(&standing),
             rule,
             chain,
             outbox,
@@ -233,12 +261,16 @@ impl Engine {
         };
         let found = positions(&*self.chain, &self.rule, from, to)?;
         for (block, positions) in found {
+            // Between two blocks everything up to here is kept.
             if self.stop.told() {
                 return Ok(true);
             }
             let mut told = Vec::new();
             for position in positions {
-                told.extend(self.look(&position));
+                let Some(alerts) = self.look(&position) else {
+                    return Ok(self.cut_off());
+                };
+                told.extend(alerts);
             }
             // The next block, its subjects and its alerts are kept together.
             self.standing.next = block.checked_add(1);
@@ -286,26 +318,36 @@ impl Engine {
                 netuid,
                 at_ms: Some(now),
             };
-            told.extend(self.look(&position));
+            let Some(alerts) = self.look(&position) else {
+                return Ok(self.cut_off());
+            };
+            told.extend(alerts);
         }
         self.put(told)?;
         Ok(true)
     }
 
-    fn look(&mut self, position: &Position) -> Vec<Alert> {
-        let answer = ask(&*self.chain, &self.rule, position);
+    /// What there is to tell at a position; `None` when the stop was told before that was known.
+    fn look(&mut self, position: &Position) -> Option<Vec<Alert>> {
+        let answer = ask(&*self.chain, &self.rule, position, &self.stop)?;
         let answer = answer.as_ref().map_err(String::as_str);
-        self.rule
-            .evaluate(&mut self.standing.state, position, answer)
+        Some(
+            self.rule
+                .evaluate(&mut self.standing.state, position, answer),
+        )
     }
 
-    /// Back to what was kept: whatever was looked at since told nothing, or is told again.
+    /// The stop came in the middle of a block: what was looked at of it is forgotten.
+    fn cut_off(&mut self) -> bool {
+        self.go_back();
+        true
+    }
+
+    /// Back to what was kept: whatever was looked at since told nothing, or is told again. Nothing
+    /// is read, since the disk may be what is broken.
     fn go_back(&mut self) {
-        match read::<Standing>(&*self.outbox, &rule_name(&self.rule.name)) {
-            Ok(Some(kept)) if kept.digest == self.rule.digest() => self.standing = kept,
-            Ok(_) => {}
-            Err(error) => tracing::warn!(rule = self.rule.name, "{error}"),
-        }
+        self.standing = self.last_kept.clone();
+        self.dirty = false;
     }
 
     /// First on the disk, then to the hooks.
@@ -353,6 +395,7 @@ impl Engine {
 
     fn write(&mut self) -> Result<(), OutboxError> {
         write(&*self.outbox, &rule_name(&self.rule.name), &self.standing)?;
+        self.last_kept = without_alerts(&self.standing);
         self.kept = Instant::now();
         self.dirty = false;
         Ok(())

@@ -12,6 +12,7 @@
 //! | [`guard`] | which addresses may be reached |
 //! | [`deliver`] | one attempt, and how long to wait for the next |
 //! | [`outbox`] | what must survive: cursors, pending messages, dead letters |
+//! | [`owner`] | files and folders that keep their owner whoever writes them |
 //! | [`worker`] | one hook at work |
 //! | [`service`] | all of it together |
 //!
@@ -27,6 +28,7 @@ pub mod guard;
 pub mod hook;
 pub mod number;
 pub mod outbox;
+pub mod owner;
 pub mod rule;
 pub mod service;
 pub mod sign;

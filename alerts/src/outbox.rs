@@ -7,11 +7,14 @@
 //! | `rules/RULE.json` | where the rule stands, its subjects, alerts that a hook has not got yet |
 //! | `dead/HOOK/KEY.json` | a message that was given up, with the reason |
 //! | `again/HOOK/KEY.json` | one of those that is to be tried again |
+//! | `trying/HOOK/KEY.json` | one of those that its hook has taken up |
 //!
 //! Each is written whole or not at all, so there is nothing to repair after a crash.
 
 mod files;
 mod memory;
+#[cfg(test)]
+pub(crate) mod trouble;
 
 use std::collections::BTreeMap;
 
@@ -44,7 +47,7 @@ pub enum OutboxError {
     },
 }
 
-/// Keeps bytes by name, durably: four methods. A name is of parts with slashes between them, each
+/// Keeps bytes by name, durably: five methods. A name is of parts with slashes between them, each
 /// of small letters, digits, hyphens and points.
 pub trait Outbox: Send + Sync {
     /// The bytes under a name; `None` when there are none.
@@ -59,6 +62,13 @@ pub trait Outbox: Send + Sync {
     /// # Errors
     /// When they cannot be written.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<(), OutboxError>;
+
+    /// Moves what is under a name to another one, in one step, over whatever is there. Whether
+    /// there was something.
+    ///
+    /// # Errors
+    /// When it cannot be moved; it is still where it was then.
+    fn rename(&self, from: &str, to: &str) -> Result<bool, OutboxError>;
 
     /// Takes away what is under a name; nothing there is no error.
     ///
@@ -171,6 +181,11 @@ pub fn again_name(hook: &str, key: &str) -> String {
     format!("again/{hook}/{key}.json")
 }
 
+/// Name of a message that is being tried again.
+pub fn trying_name(hook: &str, key: &str) -> String {
+    format!("trying/{hook}/{key}.json")
+}
+
 /// All dead letters, by hook and time.
 ///
 /// # Errors
@@ -205,10 +220,12 @@ pub fn redeliver(
         {
             continue;
         }
-        // First there, then not here: a crash in between leaves it twice, under one key.
-        write(outbox, &again_name(&letter.hook, &message.key), &letter)?;
-        outbox.remove(&dead_name(&letter.hook, &message.key))?;
-        moved += 1;
+        // In one step: what its hook puts here meanwhile is moved too, or stays, and is never lost.
+        let (from, to) = (
+            dead_name(&letter.hook, &message.key),
+            again_name(&letter.hook, &message.key),
+        );
+        moved += u64::from(outbox.rename(&from, &to)?);
     }
     Ok(moved)
 }
@@ -263,6 +280,12 @@ mod tests {
         assert_eq!(outbox.list("again/a").unwrap(), ["again/a/k2.json"]);
         assert_eq!(redeliver(outbox, None, None).unwrap(), 2);
         assert!(dead_letters(outbox).unwrap().is_empty());
+        outbox.put("rules/w.json", b"w").unwrap();
+        outbox.put("moved/x.json", b"old").unwrap();
+        assert!(outbox.rename("rules/w.json", "moved/x.json").unwrap());
+        assert!(!outbox.rename("rules/w.json", "moved/x.json").unwrap());
+        assert_eq!(outbox.get("moved/x.json").unwrap(), Some(b"w".to_vec()));
+        assert!(outbox.rename("moved/x.json", "../x.json").is_err());
         outbox.put("rules/x.json", b"{").unwrap();
         let damaged = read::<HookState>(outbox, "rules/x.json");
         assert!(matches!(damaged, Err(OutboxError::Damaged { .. })));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::chain::Chain;
 use crate::deliver::{Post, Web};
@@ -104,14 +105,56 @@ impl Service {
         Ok(service)
     }
 
-    /// Tells everything to end and waits for it: at most as long as one attempt may take.
-    pub fn end(self) {
+    /// Tells everything to end and waits for it, but not longer than a time. What is still at
+    /// work then is left behind, and named: what it was about to send is sent by the next program
+    /// that runs with the same outbox, with the same key.
+    pub fn end(self, longest: Duration) -> Vec<String> {
         self.stop.now();
+        let until = Instant::now() + longest;
+        let mut left = Vec::new();
         for thread in self.threads {
             let name = thread.thread().name().unwrap_or_default().to_owned();
-            if thread.join().is_err() {
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            if !thread.is_finished() {
+                tracing::warn!("{name} did not end in time; what it was about to do is done later");
+                left.push(name);
+            } else if thread.join().is_err() {
                 tracing::error!("{name} ended unexpectedly; please report it");
             }
         }
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_hangs_does_not_hold_up_the_end() {
+        let (free, wait) = std::sync::mpsc::channel::<()>();
+        let named = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.into());
+            thread.spawn(work).unwrap()
+        };
+        let stop = Stop::default();
+        let heard = stop.clone();
+        let patient = move || heard.nap(Duration::from_secs(3_600));
+        let service = Service {
+            stop,
+            threads: vec![
+                named("hook ends", Box::new(patient)),
+                named(
+                    "rule hangs",
+                    Box::new(move || {
+                        let _ = wait.recv();
+                    }),
+                ),
+            ],
+        };
+        assert_eq!(service.end(Duration::from_secs(5)), ["rule hangs"]);
+        drop(free);
     }
 }

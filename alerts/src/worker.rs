@@ -3,7 +3,8 @@
 //!
 //! A lane is a stream with its filter, or a rule. Within a lane messages go in order; a message
 //! that fails holds up the hook until it has arrived or was given up. What was sent right before
-//! a crash may be sent once more, with the same key.
+//! a crash may be sent once more, with the same key. A hook that has got far behind a rule gives
+//! up its oldest alerts, so that the rule and its other hooks can go on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +17,12 @@ use crate::deliver::{Failed, Post, wait};
 use crate::engine::Board;
 use crate::hook::{Hook, Wanted};
 use crate::outbox::{
-    Dead, HookState, Outbox, OutboxError, Pending, again_name, dead_name, hook_name, read, write,
+    Dead, HookState, Outbox, OutboxError, Pending, dead_name, hook_name, read, write,
 };
+use crate::rule::Alert;
 use crate::sign;
+
+mod again;
 
 /// What a lane gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +116,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 const KEEP: Duration = Duration::from_secs(10);
 /// How often the place behind messages that arrived is kept. A crash repeats those of this time.
 const KEEP_ARRIVED: Duration = Duration::from_millis(250);
+/// Most alerts of a rule that wait for one hook; beyond that its oldest are given up.
+const MAX_BEHIND: usize = 2_000;
+/// How many are given up between two attempts.
+const SHED: usize = 64;
 /// How long it waits before it follows a stream anew.
 const ANEW: Duration = Duration::from_secs(1);
 
@@ -141,6 +149,8 @@ pub struct Worker {
     kept_ms: u64,
     looked_ms: u64,
     anew_ms: BTreeMap<String, u64>,
+    /// What was tried again and could not be put where it belongs yet.
+    tried: again::Tried,
 }
 
 /// The lane of a rule.
@@ -174,6 +184,7 @@ impl Worker {
             kept_ms: 0,
             looked_ms: 0,
             anew_ms: BTreeMap::new(),
+            tried: again::Tried::default(),
         })
     }
 
@@ -201,13 +212,14 @@ impl Worker {
     /// # Errors
     /// When the disk fails.
     pub fn turn(&mut self) -> Result<bool, OutboxError> {
+        self.shed()?;
         if let Some(pending) = self.state.pending.clone() {
             return self.attempt(pending);
         }
         let now = now_ms();
         if now.saturating_sub(self.looked_ms) >= millis(AGAIN) {
             self.looked_ms = now;
-            self.take_again()?;
+            self.take_again();
         }
         let since = now.saturating_sub(self.kept_ms);
         let due = if self.arrived { KEEP_ARRIVED } else { KEEP };
@@ -271,7 +283,9 @@ impl Worker {
                 let mut body = self.envelope(&lane, &cursor, &wanted.topic);
                 body.insert("kind".into(), kind.into());
                 body.insert("data".into(), data);
-                self.send(lane, cursor.clone(), cursor, wanted.topic.clone(), body)?;
+                let pending =
+                    self.message(lane, cursor.clone(), cursor, wanted.topic.clone(), body);
+                self.send(pending)?;
                 Ok(true)
             }
             Err(why) => {
@@ -316,13 +330,54 @@ impl Worker {
         let Some((seq, alert)) = self.around.board.next(rule, &self.hook.name) else {
             return Ok(false);
         };
+        let pending = self.alert(rule, seq, &alert);
+        self.send(pending)?;
+        Ok(true)
+    }
+
+    /// An alert as a message.
+    fn alert(&self, rule: &str, seq: u64, alert: &Alert) -> Pending {
         let lane = rule_lane(rule);
         let cursor = alert.cursor();
         let mut body = self.envelope(&lane, &cursor, "alert");
         body.insert("kind".into(), alert.event.name().into());
         body.insert("data".into(), json!(alert));
-        self.send(lane, cursor, seq.to_string(), "alert".into(), body)?;
-        Ok(true)
+        self.message(lane, cursor, seq.to_string(), "alert".into(), body)
+    }
+
+    /// Gives up the oldest alerts of rules that this hook is too far behind of. A rule keeps what
+    /// some hook has not got, so that one dead receiver would stop it for all.
+    fn shed(&mut self) -> Result<(), OutboxError> {
+        let mut is_shed = false;
+        for rule in self.hook.alerts.clone() {
+            for _ in 0..SHED {
+                let behind = self.around.board.behind(&rule, &self.hook.name);
+                if behind <= MAX_BEHIND || self.around.stop.told() {
+                    break;
+                }
+                let Some((seq, alert)) = self.around.board.next(&rule, &self.hook.name) else {
+                    break;
+                };
+                let fresh = self.alert(&rule, seq, &alert);
+                // The oldest may be the one that is being tried; then so much is known of it.
+                let is_tried = |pending: &Pending| pending.key == fresh.key;
+                let oldest = self.state.pending.clone().filter(is_tried);
+                let is_pending = oldest.is_some();
+                let reason = format!(
+                    "{behind} alerts of rule {rule} wait for this hook, at most {MAX_BEHIND} may; the oldest give way"
+                );
+                self.bury(oldest.as_ref().unwrap_or(&fresh), reason)?;
+                if is_pending {
+                    self.state.pending = None;
+                }
+                self.arrived(&fresh)?;
+                is_shed = true;
+            }
+        }
+        match is_shed {
+            true => self.keep(),
+            false => Ok(()),
+        }
     }
 
     /// What every message says of itself.
@@ -335,15 +390,15 @@ impl Worker {
         body
     }
 
-    fn send(
-        &mut self,
+    fn message(
+        &self,
         lane: String,
         named: String,
         place: String,
         event: String,
         body: serde_json::Map<String, Value>,
-    ) -> Result<(), OutboxError> {
-        let pending = Pending {
+    ) -> Pending {
+        Pending {
             key: sign::key(&self.hook.name, &lane, &named),
             lane,
             cursor: place,
@@ -352,19 +407,29 @@ impl Worker {
             attempts: 0,
             next_ms: 0,
             why: None,
-        };
-        let (size, most) = (pending.body.len(), self.hook.max_body);
-        if size > most {
-            let reason = format!(
-                "the message has {size} bytes, at most {most} are sent; raise max_body_kib"
-            );
-            return self.give_up(pending, reason);
         }
+    }
+
+    /// Tries a message that was just taken. It is the pending one before anything can fail: its
+    /// lane will not give it again.
+    fn send(&mut self, pending: Pending) -> Result<(), OutboxError> {
+        self.state.pending = Some(pending.clone());
         self.attempt(pending).map(drop)
     }
 
     /// Tries a message when its time has come.
     fn attempt(&mut self, mut pending: Pending) -> Result<bool, OutboxError> {
+        let (size, most) = (pending.body.len(), self.hook.max_body);
+        if size > most {
+            let reason = format!(
+                "the message has {size} bytes, at most {most} are sent; raise max_body_kib"
+            );
+            return self.give_up(pending, reason).map(|()| true);
+        }
+        // Left over when it could not be put aside at its last attempt.
+        if pending.attempts >= self.hook.max_attempts {
+            return self.give_up_tried(pending).map(|()| true);
+        }
         if now_ms() < pending.next_ms {
             return Ok(false);
         }
@@ -376,11 +441,10 @@ impl Worker {
             Err(failed) => {
                 pending.attempts = pending.attempts.saturating_add(1);
                 if pending.attempts >= self.hook.max_attempts {
-                    let reason = format!(
-                        "{} attempts failed; at the last one {}",
-                        pending.attempts, failed.why
-                    );
-                    self.give_up(pending, reason)?;
+                    pending.why = Some(failed.why);
+                    self.state.pending = Some(pending.clone());
+                    self.dirty = true;
+                    self.give_up_tried(pending)?;
                     return Ok(true);
                 }
                 self.postpone(&mut pending, failed);
@@ -389,6 +453,15 @@ impl Worker {
             }
         }
         Ok(true)
+    }
+
+    fn give_up_tried(&mut self, pending: Pending) -> Result<(), OutboxError> {
+        let reason = format!(
+            "{} attempts failed; at the last one {}",
+            pending.attempts,
+            pending.why.as_deref().unwrap_or("nobody said why")
+        );
+        self.give_up(pending, reason)
     }
 
     fn once(&self, pending: &Pending) -> Result<(), Failed> {
@@ -428,14 +501,14 @@ impl Worker {
             .lanes
             .insert(pending.lane.clone(), pending.cursor.clone());
         (self.dirty, self.arrived) = (true, true);
-        // A message that failed before is on the disk as one to be tried.
-        if pending.attempts > 0 || self.hook.max_body < pending.body.len() {
-            self.keep()?;
-        }
         if let Some(rule) = pending.lane.strip_prefix("alert:")
             && let Ok(seq) = pending.cursor.parse()
         {
             self.around.board.acked(rule, &self.hook.name, seq);
+        }
+        // A message that failed before is on the disk as one to be tried.
+        if pending.attempts > 0 || self.hook.max_body < pending.body.len() {
+            self.keep()?;
         }
         Ok(())
     }
@@ -465,32 +538,6 @@ impl Worker {
             &letter,
         )?;
         metrics::counter!("alerts_dead_total", "hook" => self.hook.name.clone()).increment(1);
-        Ok(())
-    }
-
-    /// Dead letters that somebody wants tried again: once each, out of turn.
-    fn take_again(&mut self) -> Result<(), OutboxError> {
-        for name in self
-            .around
-            .outbox
-            .list(&format!("again/{}", self.hook.name))?
-        {
-            if self.around.stop.told() {
-                break;
-            }
-            let Some(letter) = read::<Dead>(&*self.around.outbox, &name)? else {
-                continue;
-            };
-            let mut message = letter.message;
-            if let Err(failed) = self.once(&message) {
-                message.attempts = message.attempts.saturating_add(1);
-                let reason = format!("tried once more, and {}", failed.why);
-                self.bury(&message, reason)?;
-            }
-            self.around
-                .outbox
-                .remove(&again_name(&self.hook.name, &message.key))?;
-        }
         Ok(())
     }
 

@@ -99,7 +99,7 @@ pub(crate) fn start(
         return Ok(None);
     };
     let (rules, hooks) = (settings.rules.len(), settings.hooks.len());
-    let chain = StoreChain::new(reader.clone());
+    let chain = StoreChain::new(reader.clone()).until(stop_heard.clone());
     let outbox = Arc::new(Files::open(&folder(&config.data_dir))?);
     let streams = Arc::new(StoreStreams::new(reader));
     let stop = Stop::default();
@@ -113,10 +113,13 @@ pub(crate) fn start(
     Ok(Some(service))
 }
 
+/// How long rules and hooks may take to end. What was not delivered by then is later.
+const END: Duration = Duration::from_secs(5);
+
 /// Waits for rules and hooks to end.
 pub(crate) async fn end(service: Option<Service>) {
     if let Some(service) = service {
-        let _ = tokio::task::spawn_blocking(|| service.end()).await;
+        let _ = tokio::task::spawn_blocking(|| service.end(END)).await;
     }
 }
 
@@ -125,6 +128,7 @@ pub(crate) struct StoreChain {
     reader: Arc<dyn Reader>,
     executor: Executor,
     handle: Handle,
+    stop: Option<watch::Receiver<bool>>,
 }
 
 fn unread(error: &ReadError) -> AskError {
@@ -141,7 +145,14 @@ impl StoreChain {
             executor: Executor::new(reader.clone(), Limits::default()),
             reader,
             handle: Handle::current(),
+            stop: None,
         }
+    }
+
+    /// Lets questions go unanswered once `stop` is told.
+    fn until(mut self, stop: watch::Receiver<bool>) -> StoreChain {
+        self.stop = Some(stop);
+        self
     }
 
     /// Why the schema does not take a rule's document, whatever is stored.
@@ -196,7 +207,23 @@ impl Chain for StoreChain {
 
     fn ask(&self, document: &str, variables: Map<String, Value>) -> Result<Value, AskError> {
         let asked = self.executor.execute(document, Value::Object(variables));
-        self.handle.block_on(asked).map_err(|problem: Problem| {
+        let answered = self.handle.block_on(async {
+            match self.stop.clone() {
+                None => Some(asked.await),
+                Some(stop) => tokio::select! {
+                    biased;
+                    () = stopped(stop) => None,
+                    answer = asked => Some(answer),
+                },
+            }
+        });
+        let Some(answer) = answered else {
+            return Err(AskError {
+                what: "the program is being stopped".into(),
+                passing: true,
+            });
+        };
+        answer.map_err(|problem: Problem| {
             let passing = ["TIMEOUT", "BUSY", "RESTAGING", "INTERNAL"];
             AskError {
                 passing: passing.contains(&problem.code.as_str()),

@@ -134,7 +134,7 @@ pub(crate) async fn run(config: Config, serve: Serve) -> Result<()> {
             reader.stopped(None);
         }
         Err(e) => {
-            // What is stored stays served; /ready says why nothing is added.
+            // What is stored stays served; the log and the status say why nothing is added.
             tracing::error!("{e:#}");
             reader.stopped(Some(format!("{e:#}")));
         }

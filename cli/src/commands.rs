@@ -19,6 +19,8 @@ mod verify;
 mod weights;
 mod whatif;
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::args::{Args, Command, Flags};
@@ -76,9 +78,46 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .build()?)
 }
 
+/// How long threads that still read are waited for when everything else has ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Carries out a command that serves or follows until it is told to stop.
+fn carry_out<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    carried_out(work, GRACE)
+}
+
+/// A runtime that is only dropped waits for its blocking threads for ever: a read that hangs would
+/// keep the program from ending.
+fn carried_out<T>(work: impl Future<Output = Result<T>>, grace: Duration) -> Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(grace);
+    done
+}
+
 /// Data goes to standard output, everything else to standard error. A reader
 /// that hung up is no error.
 fn print(text: &str) {
     use std::io::Write;
     let _ = write!(std::io::stdout().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_that_hangs_does_not_keep_a_command_from_ending() {
+        let (free, wait) = std::sync::mpsc::channel::<()>();
+        let work = async {
+            tokio::task::spawn_blocking(move || {
+                let _ = wait.recv();
+            });
+            Ok(7)
+        };
+        // Without the bound this line is never passed.
+        let done = carried_out(work, Duration::from_millis(100));
+        assert_eq!(done.unwrap(), 7);
+        drop(free);
+    }
 }

@@ -88,6 +88,8 @@ pub(crate) struct Config {
     /// Addresses or ranges of proxies that are believed; a list or one text with commas.
     #[serde(deserialize_with = "list")]
     pub(crate) trusted_proxy: Vec<String>,
+    /// The header in which they write it: x-forwarded-for or forwarded.
+    pub(crate) proxy_header: String,
     /// Pages of which origins may read: any, off, or origins with commas.
     pub(crate) cors: String,
     /// Most open connections.
@@ -174,6 +176,7 @@ impl Default for Config {
             key_burst: 2_000,
             limit_loopback: false,
             trusted_proxy: Vec::new(),
+            proxy_header: "x-forwarded-for".into(),
             cors: "any".into(),
             max_connections: 4_096,
             connections_per_address: 64,
@@ -453,6 +456,7 @@ mod tests {
             key_burst: 15,
             limit_loopback: true,
             trusted_proxy: vec!["10.0.0.0/8".into(), "::1".into()],
+            proxy_header: "forwarded".into(),
             cors: "https://a.example".into(),
             max_connections: 16,
             connections_per_address: 17,
@@ -503,6 +507,7 @@ mod tests {
             ("KEY_BURST", "15"),
             ("LIMIT_LOOPBACK", "true"),
             ("TRUSTED_PROXY", "10.0.0.0/8, ::1"),
+            ("PROXY_HEADER", "forwarded"),
             ("CORS", "https://a.example"),
             ("MAX_CONNECTIONS", "16"),
             ("CONNECTIONS_PER_ADDRESS", "17"),

@@ -40,6 +40,7 @@ pub(crate) fn options(config: &Config, rest: ServerOptions) -> Result<ServerOpti
         keyed: rate(config.key_rate, config.key_burst),
         limit_loopback: config.limit_loopback,
         trusted_proxies: trusted.collect::<Result<_, _>>()?,
+        proxy_header: config.proxy_header.parse()?,
         max_connections,
         connections_per_address: usize::try_from(config.connections_per_address)?,
         streams_per_caller: usize::try_from(config.streams_per_caller)?,
@@ -173,42 +174,91 @@ fn stamp(path: &Path) -> Option<Stamp> {
     })
 }
 
+/// Most looks between two attempts at a file that cannot be read.
+const MOST_SKIPPED: u32 = 32;
+
 /// A file, or two that belong together, and what is done when they change.
 struct Watched {
     what: &'static str,
+    /// The gauge that is 1 while they cannot be read anew.
+    gauge: &'static str,
     paths: Vec<PathBuf>,
-    seen: Vec<Option<Stamp>>,
+    /// As they were when they were read well.
+    good: Vec<Option<Stamp>>,
+    /// What is wrong with them, while something is.
+    trouble: Option<Trouble>,
     read: Box<dyn Fn() -> Result<()> + Send>,
+}
+
+/// Of files that could not be read.
+struct Trouble {
+    /// As they were then.
+    seen: Vec<Option<Stamp>>,
+    /// What was told.
+    told: String,
+    /// How many looks were waited last, and how many are left to wait.
+    wait: u32,
+    left: u32,
 }
 
 impl Watched {
     fn new(
         what: &'static str,
+        gauge: &'static str,
         paths: Vec<PathBuf>,
         read: impl Fn() -> Result<()> + Send + 'static,
     ) -> Self {
+        metrics::gauge!(gauge).set(0.0);
         Self {
             what,
-            seen: paths.iter().map(|path| stamp(path)).collect(),
+            gauge,
+            good: paths.iter().map(|path| stamp(path)).collect(),
             paths,
+            trouble: None,
             read: Box::new(read),
         }
     }
 
-    /// Reads it again if it changed, or if that is wanted anyway. What is broken changes nothing.
+    /// Reads it again if it changed, or if that is wanted anyway. What is broken changes nothing,
+    /// and is tried again: trouble may pass, as with too many open files, and leave no trace in
+    /// the file.
     fn look(&mut self, anyway: bool) {
         let now: Vec<_> = self.paths.iter().map(|path| stamp(path)).collect();
-        if now == self.seen && !anyway {
+        let is_due = match &mut self.trouble {
+            None => now != self.good,
+            Some(trouble) => {
+                trouble.left = trouble.left.saturating_sub(1);
+                trouble.left == 0 || now != trouble.seen
+            }
+        };
+        if !is_due && !anyway {
             return;
         }
-        self.seen = now;
         let what = self.what;
         match (self.read)() {
-            Ok(()) => tracing::info!("{what} read anew"),
+            Ok(()) => {
+                (self.good, self.trouble) = (now, None);
+                metrics::gauge!(self.gauge).set(0.0);
+                tracing::info!("{what} read anew");
+            }
             Err(error) => {
-                tracing::error!(
-                    "{what} cannot be read anew, the last good ones stay in force: {error:#}"
-                );
+                let told = format!("{error:#}");
+                let before = self.trouble.take();
+                let is_known = |trouble: &Trouble| trouble.seen == now && trouble.told == told;
+                if !before.as_ref().is_some_and(is_known) {
+                    tracing::error!(
+                        "{what} cannot be read anew, the last good ones stay in force: {told}"
+                    );
+                }
+                metrics::gauge!(self.gauge).set(1.0);
+                let same = before.filter(|trouble| trouble.seen == now);
+                let wait = same.map_or(1, |trouble| (trouble.wait * 2).min(MOST_SKIPPED));
+                self.trouble = Some(Trouble {
+                    seen: now,
+                    told,
+                    wait,
+                    left: wait,
+                });
             }
         }
     }
@@ -225,11 +275,21 @@ pub(crate) fn watch(config: &Config, options: &ServerOptions) -> Result<()> {
             Ok(())
         }
     };
-    let mut files = vec![Watched::new("API keys", vec![path], read)];
+    let mut files = vec![Watched::new(
+        "API keys",
+        "keys_unreadable",
+        vec![path],
+        read,
+    )];
     if let Some(tls) = options.door.tls.clone() {
         let paths = tls.files().map(Path::to_owned).to_vec();
         let read = move || Ok(tls.reload()?);
-        files.push(Watched::new("certificate and key", paths, read));
+        files.push(Watched::new(
+            "certificate and key",
+            "tls_unreadable",
+            paths,
+            read,
+        ));
     }
     let mut hangups = Hangups::listen().context("signals cannot be listened to")?;
     tokio::spawn(async move {
@@ -281,26 +341,49 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_again_only_when_it_changed() {
+    fn a_file_is_read_again_when_it_changed_or_could_not_be_read() {
+        use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f");
-        let count = Arc::new(std::sync::atomic::AtomicU32::new(0));
-        let counted = count.clone();
+        let (count, is_broken) = (
+            Arc::new(AtomicU32::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let (counted, broken) = (count.clone(), is_broken.clone());
         let read = move || {
-            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            bail!("broken")
+            counted.fetch_add(1, SeqCst);
+            match broken.load(SeqCst) {
+                true => bail!("too many open files"),
+                false => Ok(()),
+            }
         };
-        let mut file = Watched::new("it", vec![path.clone()], read);
-        let mut looked = |anyway| {
-            file.look(anyway);
-            count.load(std::sync::atomic::Ordering::SeqCst)
-        };
-        assert_eq!(looked(false), 0);
-        std::fs::write(&path, "a").unwrap();
-        assert_eq!([looked(false), looked(false)], [1, 1]);
-        std::fs::write(&path, "bb").unwrap();
-        assert_eq!([looked(false), looked(true), looked(false)], [2, 3, 3]);
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!([looked(false), looked(false)], [4, 4]);
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let page = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            let mut file = Watched::new("it", "it_unreadable", vec![path.clone()], read);
+            let mut looked = |anyway| {
+                file.look(anyway);
+                let gauge = page.render().contains("it_unreadable 1");
+                (count.load(SeqCst), gauge)
+            };
+            assert_eq!(looked(false), (0, false));
+            std::fs::write(&path, "a").unwrap();
+            assert_eq!([looked(false), looked(false)], [(1, false); 2]);
+            assert_eq!([looked(true), looked(false)], [(2, false); 2]);
+            // It is tried again though nothing changes, at growing distances.
+            is_broken.store(true, SeqCst);
+            std::fs::write(&path, "bb").unwrap();
+            let tries: Vec<u32> = (0..9).map(|_| looked(false).0).collect();
+            assert_eq!(tries, [3, 4, 4, 5, 5, 5, 5, 6, 6]);
+            // What changes meanwhile is tried at once.
+            std::fs::write(&path, "ccc").unwrap();
+            assert_eq!([looked(false), looked(false)], [(7, true), (8, true)]);
+            // When the trouble is over, the file is read, and that is the end of it.
+            is_broken.store(false, SeqCst);
+            while looked(false).1 {}
+            assert_eq!([looked(false), looked(false)], [(9, false); 2]);
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!([looked(false), looked(false)], [(10, false); 2]);
+        });
     }
 }

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use alerts::owner;
 use anyhow::{Context, Result, bail};
 use challenges::date;
 use graphql::{ApiKey, ID_DIGITS, Rate, SECRET_BYTES, Scopes, key_hash, key_text};
@@ -204,18 +205,17 @@ impl KeyFile {
     }
 
     /// Writes the file beside its place and puts it there, so that a reader sees all of the old or
-    /// all of the new one. Only its owner may read it.
+    /// all of the new one. It keeps its owner and mode, whoever writes it: the program that serves
+    /// must be able to read it. A new one is the folder's owner's, and nobody else may read it.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let told = || format!("the keys cannot be written to {}", path.display());
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        std::fs::create_dir_all(folder).with_context(told)?;
+        let folder = owner::folder_of(path);
+        owner::make_folder(folder).with_context(told)?;
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
         let mut fresh = tempfile::NamedTempFile::new_in(folder).with_context(told)?;
         fresh.write_all(text.as_bytes()).with_context(told)?;
+        owner::fit(fresh.as_file(), path).with_context(told)?;
         fresh.as_file().sync_all().with_context(told)?;
         fresh.persist(path).with_context(told)?;
         Ok(())
@@ -361,10 +361,9 @@ impl Turn {
         let mut name = keys.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        }
+        let folder = owner::folder_of(&path);
+        owner::make_folder(folder)
+            .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let made = OpenOptions::new().write(true).create_new(true).open(&path);
         match made {
             Ok(_) => Ok(Self { path }),
@@ -437,6 +436,35 @@ mod tests {
         );
         assert_eq!(keys[1].expires_ms, Some(NOW + 90 * DAY_MS));
         assert_eq!(read.keys[1].expires.as_deref(), Some("2026-04-01"));
+    }
+
+    /// A service that runs as another user must be able to read what root revoked.
+    #[cfg(unix)]
+    #[test]
+    fn the_file_keeps_its_owner_and_mode() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/keys.json");
+        // Only root may give files away; the mode is held for everybody.
+        let is_root = chown(dir.path(), Some(12_345), Some(12_346)).is_ok();
+        let of = || {
+            let there = std::fs::metadata(&path).unwrap();
+            (there.uid(), there.gid(), there.mode() & 0o777)
+        };
+        let mut file = KeyFile::default();
+        file.create(wanted("a"), NOW).unwrap();
+        file.save(&path).unwrap();
+        let made = of();
+        assert_eq!(made.2, 0o600);
+        if is_root {
+            assert_eq!((made.0, made.1), (12_345, 12_346));
+            chown(&path, Some(12_347), Some(12_348)).unwrap();
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let before = of();
+        file.revoke("a", NOW).unwrap();
+        file.save(&path).unwrap();
+        assert_eq!(of(), before);
     }
 
     #[test]

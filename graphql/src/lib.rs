@@ -31,7 +31,8 @@ pub use ports::{ReadError, Reader};
 pub use schema::Limits;
 pub use schema::sdl;
 pub use server::{
-    ApiKey, Cidr, Cors, DoorOptions, ID_DIGITS, Keys, MetricsPage, NoCidr, NoOrigin, Rate,
-    SECRET_BYTES, Scopes, ServerOptions, Tls, TlsError, key_hash, key_text, openapi, serve,
+    ApiKey, Cidr, Cors, DoorOptions, ID_DIGITS, Keys, MetricsPage, NoCidr, NoOrigin, NoProxyHeader,
+    ProxyHeader, Rate, SECRET_BYTES, Scopes, ServerOptions, Tls, TlsError, key_hash, key_text,
+    openapi, serve,
 };
 pub use streams::{StreamCursor, StreamMessage, Streams, Topic};

@@ -52,7 +52,7 @@ mod tls;
 mod wait;
 mod wire;
 
-pub use address::{Cidr, NoCidr};
+pub use address::{Cidr, NoCidr, NoProxyHeader, ProxyHeader};
 pub use auth::{ApiKey, ID_DIGITS, Keys, SECRET_BYTES, Scopes, key_hash, key_text};
 pub use cors::{Cors, NoOrigin};
 pub use door::DoorOptions;

@@ -174,7 +174,9 @@ fn the_image_runs_what_the_program_knows() {
         settings.contains("data_dir = \"/data/store\""),
         "{settings}"
     );
-    assert!(text.contains("\"/usr/local/bin/yumascope\", \"probe\", \"--url\""));
+    // The probe is told by the environment what it asks, so that HTTPS need not break it.
+    assert!(text.contains("CMD [\"/usr/local/bin/yumascope\", \"probe\"]"));
+    assert!(text.contains("ENV YUMASCOPE_PROBE_URL=http://127.0.0.1:8787/health"));
     assert!(outcome(&["probe", "--help"]).status.success());
 }
 
@@ -196,6 +198,16 @@ fn a_probe_tells_alive_from_ready_from_nothing() {
     assert!(probe("/health").0);
     assert!(probe("/ready").0);
     let (good, said) = probe("/v1/nothing");
+    assert!(!good && said.contains("answered 404"), "{said}");
+    let by_variable = |url: &str| {
+        let mut probe = program(&["probe"]);
+        let output = probe.env("YUMASCOPE_PROBE_URL", url).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), said)
+    };
+    let url = format!("http://{}", served.address);
+    assert!(by_variable(&format!("{url}/health")).0);
+    let (good, said) = by_variable(&format!("{url}/v1/nothing"));
     assert!(!good && said.contains("answered 404"), "{said}");
     let address = served.address.clone();
     drop(served);

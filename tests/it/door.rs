@@ -498,6 +498,7 @@ fn wrong_settings_are_refused_in_a_sentence() {
     let file = dir.path().join("f");
     for (args, word) in [
         (&["--trusted-proxy", "10.0.0.0/99"][..], "address range"),
+        (&["--proxy-header", "x-real-ip"], "no header of proxies"),
         (&["--cors", "example.org"], "no origin"),
         (&["--tls-cert", "c.pem"], "--tls-key"),
         (&["--only-persisted"], "--persisted-queries"),

@@ -273,7 +273,12 @@ mod on_a_signal {
         assert!(why.contains("127.0.0.1"), "{why}");
         let (status, ready) = http(&served.address, "GET", "/ready", "");
         assert_eq!(status, 503);
-        assert!(ready.contains("asked again"), "{ready}");
+        // Strangers are not told which node it is.
+        assert!(ready.contains("the log has the cause"), "{ready}");
+        assert!(
+            !ready.contains("asked again") && !ready.contains(&url),
+            "{ready}"
+        );
         terminate(&mut served.child);
         node.faults().clear();
         let stopped_at = good_so_far(&node, data).await;

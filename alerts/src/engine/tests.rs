@@ -7,6 +7,8 @@ use crate::backtest;
 use crate::outbox::Memory;
 use crate::rule::RawRule;
 
+mod trouble;
+
 /// A chain that counts: `n` at block b is made of b, with holes.
 #[derive(Default)]
 struct Counting {

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Outbox, OutboxError};
+use crate::owner::make_folder;
 
 /// Files under a folder.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ impl Files {
     /// # Errors
     /// When it cannot be made.
     pub fn open(dir: &Path) -> Result<Files, OutboxError> {
-        fs::create_dir_all(dir).map_err(failed("making", &dir.display().to_string()))?;
+        make_folder(dir).map_err(failed("making", &dir.display().to_string()))?;
         Ok(Files {
             dir: dir.to_path_buf(),
         })
@@ -56,6 +57,15 @@ impl Files {
     fn path(&self, name: &str) -> Result<PathBuf, OutboxError> {
         good(name)?;
         Ok(self.dir.join(name))
+    }
+
+    /// Makes a folder below this one when it is not there.
+    fn folder(&self, dir: &Path) -> std::io::Result<()> {
+        if !dir.is_dir() {
+            make_folder(dir)?;
+            settle(&self.dir);
+        }
+        Ok(())
     }
 }
 
@@ -78,10 +88,7 @@ impl Outbox for Files {
         part.push(".part");
         let part = dir.join(part);
         let written = || {
-            if !dir.is_dir() {
-                fs::create_dir_all(dir)?;
-                settle(&self.dir);
-            }
+            self.folder(dir)?;
             let mut file = File::create(&part)?;
             file.write_all(bytes)?;
             file.sync_all()?;
@@ -90,6 +97,23 @@ impl Outbox for Files {
         written().map_err(failed("writing", name))?;
         settle(dir);
         Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<bool, OutboxError> {
+        let (source, place) = (self.path(from)?, self.path(to)?);
+        let (Some(before), Some(dir)) = (source.parent(), place.parent()) else {
+            return good("").map(|()| false);
+        };
+        self.folder(dir).map_err(failed("moving", from))?;
+        match fs::rename(&source, &place) {
+            Ok(()) => {
+                settle(dir);
+                settle(before);
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(failed("moving", from)(error)),
+        }
     }
 
     fn remove(&self, name: &str) -> Result<(), OutboxError> {

@@ -26,6 +26,16 @@ impl Outbox for Memory {
         Ok(())
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<bool, OutboxError> {
+        good(to)?;
+        let mut map = self.map();
+        let Some(bytes) = map.remove(from) else {
+            return Ok(false);
+        };
+        map.insert(to.to_owned(), bytes);
+        Ok(true)
+    }
+
     fn remove(&self, name: &str) -> Result<(), OutboxError> {
         self.map().remove(name);
         Ok(())

@@ -5,6 +5,8 @@ use super::*;
 use crate::hook::{Machine, RawHook};
 use crate::outbox::{Memory, dead_letters, redeliver};
 
+mod trouble;
+
 /// Numbers from 1 on, as a stream.
 struct Numbers {
     last: u64,

@@ -41,7 +41,7 @@ pub(crate) struct DoorFlags {
     #[arg(long, help_heading = "Access")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) limit_loopback: bool,
-    /// Address or range (10.0.0.0/8) of a proxy whose X-Forwarded-For or Forwarded is believed; give it again, or with commas, for more.
+    /// Address or range (10.0.0.0/8) of a proxy whose word on the client's address is believed; give it again, or with commas, for more.
     #[arg(
         long,
         value_delimiter = ',',
@@ -50,6 +50,10 @@ pub(crate) struct DoorFlags {
     )]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) trusted_proxy: Vec<String>,
+    /// The header in which that proxy writes the client's address: x-forwarded-for or forwarded [default: x-forwarded-for].
+    #[arg(long, value_name = "HEADER", help_heading = "Access")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy_header: Option<String>,
     /// Pages of which origins may read: any, off, or origins with commas [default: any].
     #[arg(long, value_name = "any|off|ORIGIN,…", help_heading = "Access")]
     #[serde(skip_serializing_if = "Option::is_none")]

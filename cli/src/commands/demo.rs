@@ -27,7 +27,7 @@ pub(crate) fn demo(mut config: Config, args: &DemoArgs) -> Result<()> {
     if let Some(dir) = &scratch {
         config.data_dir = dir.path().join("store");
     }
-    super::runtime()?.block_on(async {
+    super::carry_out(async {
         let mode = match args.live {
             Some(ms) => Mode::Live {
                 start: 1,

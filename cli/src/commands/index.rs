@@ -7,10 +7,10 @@ use crate::config::Config;
 
 /// Follows and serves.
 pub(crate) fn run(config: Config) -> Result<()> {
-    super::runtime()?.block_on(app::run(config, app::Serve::Yes))
+    super::carry_out(app::run(config, app::Serve::Yes))
 }
 
 /// Follows only.
 pub(crate) fn index(config: Config) -> Result<()> {
-    super::runtime()?.block_on(app::run(config, app::Serve::No))
+    super::carry_out(app::run(config, app::Serve::No))
 }

@@ -7,21 +7,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::args::ProbeArgs;
+use crate::args::{PROBED, ProbeArgs};
 
 /// Most of an answer that is read, in bytes.
 const MOST: u64 = 64 << 10;
 
 /// Succeeds when the answer is 200.
 pub(crate) fn probe(args: &ProbeArgs) -> Result<()> {
-    let (authority, path) = parts(&args.url)?;
+    // A variable without text counts as not set.
+    let url = match args.url.as_str() {
+        "" => PROBED,
+        url => url,
+    };
+    let (authority, path) = parts(url)?;
     let time = Duration::from_secs(args.timeout);
     let answer = ask(authority, path, time)
-        .with_context(|| format!("{} did not answer; is yumascope running there?", args.url))?;
-    let (status, body) = split(&answer)
-        .with_context(|| format!("what answers at {} does not speak HTTP", args.url))?;
+        .with_context(|| format!("{url} did not answer; is yumascope running there?"))?;
+    let (status, body) = split(&answer).with_context(|| {
+        format!(
+            "what answers at {url} does not speak HTTP; a program that serves HTTPS is asked at its --metrics-listen"
+        )
+    })?;
     if status != 200 {
-        bail!("{} answered {status}: {}", args.url, body.trim());
+        bail!("{url} answered {status}: {}", body.trim());
     }
     Ok(())
 }

@@ -7,5 +7,5 @@ use crate::config::Config;
 
 /// Serves what is stored until told to stop.
 pub(crate) fn serve(config: Config) -> Result<()> {
-    super::runtime()?.block_on(app::serve_only(config))
+    super::carry_out(app::serve_only(config))
 }

@@ -223,7 +223,7 @@ fn nonsense_is_refused() {
 #[test]
 fn nonsense_at_the_door_is_refused() {
     type Change = fn(&mut Config);
-    let cases: [(&str, Change); 16] = [
+    let cases: [(&str, Change); 17] = [
         ("anonymous_rate is -1", |c| c.anonymous_rate = -1.0),
         ("anonymous_rate is NaN", |c| c.anonymous_rate = f64::NAN),
         ("key_rate is", |c| c.key_rate = 1e10),
@@ -239,6 +239,9 @@ fn nonsense_at_the_door_is_refused() {
         ("ready_hold is 86401", |c| c.ready_hold = 86_401),
         ("no address range", |c| {
             c.trusted_proxy = vec!["10.0.0.0/40".into()]
+        }),
+        ("no header of proxies", |c| {
+            c.proxy_header = "x-real-ip".into()
         }),
         ("no origin", |c| c.cors = "example.org".into()),
         ("--tls-key", |c| c.tls_cert = Some("c".into())),

@@ -1,7 +1,7 @@
 //! Checks of the settings of the window's door.
 
 use anyhow::{Result, bail};
-use graphql::{Cidr, Cors};
+use graphql::{Cidr, Cors, ProxyHeader};
 
 use super::Config;
 
@@ -53,6 +53,7 @@ impl Config {
         for proxy in &self.trusted_proxy {
             proxy.parse::<Cidr>()?;
         }
+        self.proxy_header.parse::<ProxyHeader>()?;
         self.cors.parse::<Cors>()?;
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             bail!("TLS needs both --tls-cert and --tls-key; give the other one too");

@@ -11,7 +11,9 @@ pub(super) fn settings() -> Env {
     let names: Vec<String> = empty
         .filter_map(|(name, _)| Some(name.to_str()?.strip_prefix(PREFIX)?.to_owned()))
         .collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // Of `probe`, which may run beside the others in one environment, as in a container.
+    let other = std::iter::once("PROBE_URL");
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(other).collect();
     Env::prefixed(PREFIX).ignore(&names)
 }
 
@@ -32,6 +34,7 @@ mod tests {
             jail.set_env("YUMASCOPE_NETWORK", "");
             jail.set_env("YUMASCOPE_WINDOW", "");
             jail.set_env("YUMASCOPE_CACHE_MIB", "7");
+            jail.set_env("YUMASCOPE_PROBE_URL", "http://127.0.0.1:9100/health");
             let config = Config::load(&Flags::default()).unwrap();
             assert_eq!((config.network, config.cache_mib), (None, 7));
             assert_eq!(config.window, Config::default().window);

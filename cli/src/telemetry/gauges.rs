@@ -162,7 +162,15 @@ fn describe() {
         ),
         (
             "indexer_stopped",
-            "1 when nothing is added; /ready says why",
+            "1 when nothing is added; the log and the status say why",
+        ),
+        (
+            "keys_unreadable",
+            "1 while the API keys cannot be read anew and older ones are in force",
+        ),
+        (
+            "tls_unreadable",
+            "1 while certificate and key cannot be read anew and older ones are in force",
         ),
         ("store_blocks", "stored blocks"),
         ("store_spans", "runs of stored blocks without a hole"),

@@ -314,7 +314,12 @@ fn introduce(
 ) -> (Arc<Caller>, Result<(), Refused>) {
     let (door, headers) = (&app.door, request.headers());
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.peer.ip());
-    let address = client(peer, headers, &door.options.trusted_proxies);
+    let address = client(
+        peer,
+        headers,
+        &door.options.trusted_proxies,
+        door.options.proxy_header,
+    );
     let own = is_own(door, address, headers);
     if address.is_loopback() && is_forwarded(headers) && !door.trusts(peer) {
         unnamed_proxy();

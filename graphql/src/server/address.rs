@@ -66,20 +66,53 @@ impl Cidr {
     }
 }
 
+/// The header in which trusted proxies write whom they speak for. Any other one passes through them
+/// as the client sent it, so that only this one is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// Why a text names no such header.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no header of proxies; give x-forwarded-for or forwarded, whichever yours writes")]
+pub struct NoProxyHeader(String);
+
+impl FromStr for ProxyHeader {
+    type Err = NoProxyHeader;
+
+    fn from_str(text: &str) -> Result<Self, NoProxyHeader> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "x-forwarded-for" => Ok(Self::XForwardedFor),
+            "forwarded" => Ok(Self::Forwarded),
+            _ => Err(NoProxyHeader(text.chars().take(80).collect())),
+        }
+    }
+}
+
 /// Most steps back through proxies.
 const MOST_PROXIES: usize = 16;
 
-/// The client's address: the peer, unless that is a trusted proxy. Then the nearest address of
-/// `X-Forwarded-For` or `Forwarded` that is not itself a trusted proxy: every entry was written by
-/// the one to its right, so that whatever stands left of the first stranger may be invented.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> IpAddr {
+/// The client's address: the peer, unless that is a trusted proxy. Then the nearest address of the
+/// proxies' header that is not itself a trusted proxy: every entry was written by the one to its
+/// right, so that whatever stands left of the first stranger may be invented.
+pub(super) fn client(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    trusted: &[Cidr],
+    header: ProxyHeader,
+) -> IpAddr {
     let peer = peer.to_canonical();
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
     if !is_trusted(peer) {
         return peer;
     }
     let mut nearest = peer;
-    for told in hops(headers).into_iter().rev().take(MOST_PROXIES) {
+    for told in hops(headers, header).into_iter().rev().take(MOST_PROXIES) {
         let Some(address) = told else {
             // A proxy of ours hides whom it speaks for: the proxy stands for them.
             return nearest;
@@ -99,9 +132,8 @@ pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
         .any(|name| headers.contains_key(*name))
 }
 
-/// The addresses that proxies wrote down, the nearest last. `X-Forwarded-For` is asked first: it is
-/// what proxies set unless told otherwise, so that `Forwarded` may be the client's own.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+/// The addresses that proxies wrote down in their header, the nearest last.
+fn hops(headers: &HeaderMap, header: ProxyHeader) -> Vec<Option<IpAddr>> {
     let lines = |name: &str| -> Vec<String> {
         let values = headers.get_all(name).iter();
         let texts = values.map(|value| value.to_str().unwrap_or("?"));
@@ -109,18 +141,20 @@ fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
             .flat_map(|text| text.split(',').map(str::to_owned))
             .collect()
     };
-    let plain = lines("x-forwarded-for");
-    if !plain.is_empty() {
-        return plain.iter().map(|text| node(text)).collect();
+    match header {
+        ProxyHeader::XForwardedFor => lines("x-forwarded-for")
+            .iter()
+            .map(|text| node(text))
+            .collect(),
+        ProxyHeader::Forwarded => lines("forwarded")
+            .iter()
+            .map(|element| {
+                let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+                let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+                node(value)
+            })
+            .collect(),
     }
-    lines("forwarded")
-        .iter()
-        .map(|element| {
-            let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
-            let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
-            node(value)
-        })
-        .collect()
 }
 
 /// `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]`, `"[::1]:5"`.
@@ -157,13 +191,22 @@ mod tests {
     }
 
     fn seen(peer: &str, headers: &[(&'static str, &str)], trusted: &[&str]) -> String {
+        seen_by(ProxyHeader::XForwardedFor, peer, headers, trusted)
+    }
+
+    fn seen_by(
+        header: ProxyHeader,
+        peer: &str,
+        headers: &[(&'static str, &str)],
+        trusted: &[&str],
+    ) -> String {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             map.append(HeaderName::from_static(name), value);
         }
         let trusted: Vec<Cidr> = trusted.iter().map(|text| text.parse().unwrap()).collect();
-        client(ip(peer), &map, &trusted).to_string()
+        client(ip(peer), &map, &trusted, header).to_string()
     }
 
     #[test]
@@ -220,9 +263,37 @@ mod tests {
             "forwarded",
             "for=1.1.1.1, by=3.3.3.3;For=\"[2001:db8::9]:1\"",
         )];
-        assert_eq!(seen("10.0.0.1", &forwarded, &trusted), "2001:db8::9");
+        let of = |headers: &[(&'static str, &str)]| {
+            seen_by(ProxyHeader::Forwarded, "10.0.0.1", headers, &trusted)
+        };
+        assert_eq!(of(&forwarded), "2001:db8::9");
+        let of = |list: &str| seen("10.0.0.1", &[("x-forwarded-for", list)], &trusted);
         let many = vec!["10.0.0.2"; 100_000].join(",");
         assert_eq!(of(&many), "10.0.0.2");
+    }
+
+    #[test]
+    fn only_the_header_that_the_proxy_writes_is_believed() {
+        // The proxy wrote one, and passed the client's own other one through.
+        let both = [
+            ("x-forwarded-for", "1.1.1.1"),
+            ("forwarded", "for=\"7.7.7.7:5\""),
+        ];
+        let of = |header| seen_by(header, "10.0.0.1", &both, &["10.0.0.0/8"]);
+        assert_eq!(of(ProxyHeader::Forwarded), "7.7.7.7");
+        assert_eq!(of(ProxyHeader::XForwardedFor), "1.1.1.1");
+        // Without the one, the other does not stand in for it.
+        let only = |header| seen_by(header, "10.0.0.1", &both[..1], &["10.0.0.0/8"]);
+        assert_eq!(only(ProxyHeader::Forwarded), "10.0.0.1");
+        for (text, header) in [
+            ("X-Forwarded-For", ProxyHeader::XForwardedFor),
+            (" forwarded", ProxyHeader::Forwarded),
+        ] {
+            assert_eq!(text.parse(), Ok(header));
+        }
+        for wrong in ["", "x-real-ip", "forwarded,x-forwarded-for"] {
+            assert!(wrong.parse::<ProxyHeader>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::address::{Cidr, party};
+use super::address::{Cidr, ProxyHeader, party};
 use super::auth::{ApiKey, Keys};
 use super::connections::{Bounds, Connection, Connections, Full, Party, Whose};
 use super::rate::{Buckets, Level, Rate};
@@ -39,6 +39,8 @@ pub struct DoorOptions {
     pub limit_loopback: bool,
     /// Proxies whose word on the client's address is taken.
     pub trusted_proxies: Vec<Cidr>,
+    /// The header in which they write it.
+    pub proxy_header: ProxyHeader,
     /// Most open connections.
     pub max_connections: usize,
     /// Most open connections of one address.
@@ -69,6 +71,7 @@ impl Default for DoorOptions {
             },
             limit_loopback: false,
             trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::default(),
             max_connections: 4_096,
             connections_per_address: 64,
             streams_per_caller: 32,

@@ -19,6 +19,9 @@ const STORE_TIME: Duration = Duration::from_secs(5);
 /// How long a blocking thread may be waited for before the process counts as stuck.
 const POOL_TIME: Duration = Duration::from_secs(5);
 
+/// What strangers are told when following has stopped. The cause may name nodes and files.
+pub(super) const STOPPED: &str = "following the chain stopped; the log has the cause";
+
 /// `/health`: the event loop answers, and so do the threads that read.
 pub(super) async fn live() -> Response {
     let lives = reads_within(POOL_TIME).await;
@@ -176,9 +179,8 @@ impl Steady {
 }
 
 fn trouble(status: &Status, options: &ServerOptions, most_lag: u32) -> Option<Trouble> {
-    if let Some(why) = &status.stopped {
-        let text = format!("following the chain stopped: {why}");
-        return Some(Trouble::Lasting(text));
+    if status.stopped.is_some() {
+        return Some(Trouble::Lasting(STOPPED.to_owned()));
     }
     let Some(last) = status.last else {
         return Some(Trouble::Lasting("nothing is stored yet".to_owned()));
@@ -206,11 +208,12 @@ fn trouble(status: &Status, options: &ServerOptions, most_lag: u32) -> Option<Tr
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use chain_metadata::H256;
 
-    fn followed() -> Status {
+    /// As a store that is near its node tells it.
+    pub(in crate::server) fn followed() -> Status {
         Status {
             genesis_hash: H256::ZERO,
             chain: None,
@@ -260,11 +263,14 @@ mod tests {
             ("60001 ms ago", |s| s.node_finalized_age_ms = Some(60_001)),
             ("has not told", |s| s.node_finalized = None),
             ("nothing is stored", |s| s.last = None),
-            ("bad block", |s| s.stopped = Some("bad block 7".into())),
+            ("following the chain stopped; the log", |s| {
+                s.stopped = Some("bad block 7 of ws://10.0.0.9".into())
+            }),
         ];
         for (text, change) in cases {
             let reason = reason(change).unwrap();
             assert!(reason.contains(text), "{reason}");
+            assert!(!reason.contains("10.0.0.9"), "{reason}");
         }
     }
 

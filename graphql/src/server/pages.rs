@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::connections::Connection;
+use super::health::STOPPED;
 use crate::ports::Status;
 use crate::schema::lag;
 
@@ -114,8 +115,8 @@ fn rows(status: &Status) -> Vec<(&'static str, String)> {
         let text = format!("computed again and compared, of blocks {first} to {last}");
         rows.push(("Epochs", text));
     }
-    if let Some(why) = &status.stopped {
-        rows.push(("Stopped", why.clone()));
+    if status.stopped.is_some() {
+        rows.push(("Stopped", STOPPED.to_owned()));
     }
     rows
 }
@@ -146,6 +147,17 @@ mod tests {
             escaped("<script a='b\"&'>"),
             "&lt;script a=&#39;b&quot;&amp;&#39;&gt;"
         );
+    }
+
+    #[test]
+    fn why_the_road_stopped_is_not_told_to_strangers() {
+        let status = Status {
+            stopped: Some("no answer from ws://10.0.0.9:9944".into()),
+            ..crate::server::health::tests::followed()
+        };
+        let rows = rows(&status);
+        assert!(rows.contains(&("Stopped", STOPPED.to_owned())), "{rows:?}");
+        assert!(rows.iter().all(|(_, text)| !text.contains("10.0.0.9")));
     }
 
     #[test]

@@ -413,6 +413,23 @@ async fn behind_a_trusted_proxy_every_client_counts_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_writes_forwarded_passes_no_forged_address() {
+    let server = guarded(DoorOptions {
+        anonymous: slow(1.0),
+        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        proxy_header: "forwarded".parse().unwrap(),
+        ..DoorOptions::default()
+    })
+    .await;
+    let mut seen = Vec::new();
+    for claimed in ["1.1.1.1", "2.2.2.2"] {
+        let headers = format!("x-forwarded-for: {claimed}\r\nforwarded: for=7.7.7.7\r\n");
+        seen.push(server.ask_as("POST", "/graphql", &headers).await.status);
+    }
+    assert_eq!(seen, [200, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_names_its_request() {
     let server = start(Fake::with(|held| held.broken = Some(20))).await;
     let own = server.get("/health").await;
