@@ -143,6 +143,8 @@ pub(crate) struct LimitsNode {
     levels: u32,
     /// Most fragments that one request may define.
     fragments: u32,
+    /// Most questions about the schema (`__schema`, `__type`) in one request.
+    schemas: u32,
     /// Most values in the variables of one request, those inside lists and objects too.
     variable_values: U64,
     /// Most lists and objects below each other in a variable, the value itself counted.
@@ -178,6 +180,7 @@ impl LimitsNode {
             nesting: narrow(measure::MAX_NESTING),
             levels: narrow(measure::MAX_LEVELS),
             fragments: narrow(measure::MAX_FRAGMENTS),
+            schemas: narrow(measure::MAX_SCHEMAS),
             variable_values: wide(limits.variable_values),
             variable_depth: wide(limits.variable_depth),
             concurrent_reads: wide(limits.concurrent_reads),

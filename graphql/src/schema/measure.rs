@@ -20,6 +20,9 @@ pub(crate) const MAX_NESTING: usize = 64;
 /// Most levels of selections below each other, fragments and inline fragments among them. The engine
 /// refuses more than 32 itself, without saying how many there were.
 pub(crate) const MAX_LEVELS: usize = 30;
+/// Most questions about the schema (`__schema`, `__type`) in one request: the engine answers each in
+/// one go, whatever the time.
+pub(crate) const MAX_SCHEMAS: usize = 4;
 /// Most fragments that one request may define.
 pub(crate) const MAX_FRAGMENTS: usize = 100;
 
@@ -92,6 +95,8 @@ struct Counts {
     fields: usize,
     /// Fields that stand in no other.
     roots: usize,
+    /// Questions about the schema, each of which the engine answers in one go.
+    schemas: usize,
     aliases: usize,
     directives: usize,
     /// Selections below each other.
@@ -102,6 +107,7 @@ impl Counts {
     fn add(&mut self, other: Counts) {
         self.fields = self.fields.saturating_add(other.fields);
         self.roots = self.roots.saturating_add(other.roots);
+        self.schemas = self.schemas.saturating_add(other.schemas);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
         self.levels = self.levels.max(other.levels);
@@ -147,6 +153,12 @@ pub(crate) fn selections(
             all.roots,
             limits.root_fields,
             "ask in several requests",
+        ),
+        (
+            "number of questions about the schema",
+            all.schemas,
+            MAX_SCHEMAS,
+            "ask for the schema once",
         ),
         (
             "number of aliases",
@@ -198,6 +210,8 @@ impl<'a> Counter<'a> {
                         false => self.count(inner, level + 1)?,
                     };
                     one.roots = 1;
+                    let is_schema = matches!(field.name.node.as_str(), "__schema" | "__type");
+                    one.schemas = one.schemas.saturating_add(usize::from(is_schema));
                     let aliased = usize::from(field.alias.is_some());
                     one.aliases = one.aliases.saturating_add(aliased);
                     one
@@ -372,6 +386,8 @@ mod tests {
             refused(&format!("{{ {all} }}"))
         };
         assert!(many(129, "a ").contains("root fields is 129"));
+        let told = many(5, "a#: __schema { types { name } } ");
+        assert!(told.contains("questions about the schema is 5"), "{told}");
         assert!(
             refused(&format!("{{ x {{ {} }} }}", "a: b ".repeat(257))).contains("aliases is 257")
         );

@@ -27,7 +27,8 @@ pub(super) async fn counted(State(app): State<App>, request: Request, next: Next
     let connection = request.extensions().get::<Arc<Connection>>();
     let peer = connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |c| c.peer.ip());
     let (door, headers) = (&app.door, request.headers());
-    let address = client(peer, headers, &door.options.trusted_proxies);
+    let proxies = &door.options.trusted_proxies;
+    let address = client(peer, headers, proxies, door.options.proxy_header);
     let level = match is_own(door, address, headers) {
         true => None,
         false => door.take_preflight(address),

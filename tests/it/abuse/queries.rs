@@ -137,7 +137,7 @@ fn made() -> Vec<(&'static str, Vec<u8>)> {
                 "... { ... { __typename } } ".repeat(1_500)
             )),
         ),
-        ("wide introspection", query(aliases(129, schema))),
+        ("wide introspection", query(aliases(5, schema))),
         (
             "the same introspection below one field",
             query(format!(
@@ -316,7 +316,7 @@ fn the_costliest_queries_allowed_leave_others_a_place() {
         "{ subnets { netuid metagraph { neurons { uid hotkey coldkey axon { ip } weights { entryCount } bonds { entryCount } } } } }",
     );
     let schema = "schema { types { fields { type { name ofType { name } } args { name } } } }";
-    let schemas: String = (0..100).map(|n| format!("s{n}: __{schema} ")).collect();
+    let schemas: String = (0..4).map(|n| format!("s{n}: __{schema} ")).collect();
     let schemas = query(format!("{{ {schemas} }}"));
     let threads: Vec<_> = (0..24)
         .map(|number| {
