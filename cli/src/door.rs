@@ -245,7 +245,8 @@ impl Watched {
                 let told = format!("{error:#}");
                 let before = self.trouble.take();
                 let is_known = |trouble: &Trouble| trouble.seen == now && trouble.told == told;
-                if !before.as_ref().is_some_and(is_known) {
+                // Whoever asks by a signal is told, also once more.
+                if anyway || !before.as_ref().is_some_and(is_known) {
                     tracing::error!(
                         "{what} cannot be read anew, the last good ones stay in force: {told}"
                     );
