@@ -81,7 +81,7 @@ impl Fake {
         range: &std::ops::RangeInclusive<BlockNumber>,
     ) -> Option<(BlockNumber, u32)> {
         let start = *range.start();
-        (from.unwrap() < start).then(|| (start - 1, u32::MAX))
+        (from? < start).then(|| (start - 1, u32::MAX))
     }
 }
 
