@@ -2,7 +2,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`file`] | the file of TOML that says which rules and hooks there are |
+//! | [`mod@file`] | the file of TOML that says which rules and hooks there are |
 //! | [`rule`] | a rule: a query, a condition over its answer, and what has become of it so far |
 //! | [`chain`] | the port through which rules ask, and the positions at which they do |
 //! | [`backtest`] | a rule over stored history |
