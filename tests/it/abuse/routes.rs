@@ -30,7 +30,7 @@ const VALUES: [&str; 22] = [
 ];
 
 /// Routes, with a mark where such a value goes.
-const ROUTES: [&str; 40] = [
+const ROUTES: [&str; 55] = [
     "/v1/epochs/@/100",
     "/v1/epochs/1/@",
     "/v1/epochs/1/@/explain?uid=0",
@@ -71,6 +71,21 @@ const ROUTES: [&str; 40] = [
     "/v1/@",
     "/api/metagraph/latest/v1?netuid=@",
     "/api/validator/weights/latest/v2?netuid=@&limit=@",
+    "/v1/bonds/@",
+    "/v1/bonds/1?block=@&uids=@",
+    "/v1/blocks/@/events",
+    "/v1/blocks/100/extrinsics?first=@",
+    "/v1/stake/movements?netuid=@",
+    "/v1/scores/@",
+    "/v1/runtimes?format=@",
+    "/v1/coverage?format=@",
+    "/v1/status?minBlock=@",
+    "/v1/streams/@",
+    "/api/subnet/latest/v1?netuid=@",
+    "/api/event/v1?block_number=@",
+    "/api/extrinsic/v1?signer_address=@",
+    "/api/block/v1?page=@",
+    "/api/runtime_version/history/v1?limit=@",
 ];
 
 #[test]
